@@ -1,0 +1,23 @@
+//! Who is it, and may they? Pure: no IO, no async, no clock.
+//!
+//! A [`Policy`] is read from `scopes.yml`; it maps a caller's groups to scopes
+//! and decides what a [`Principal`] may do to a [`Resource`].
+
+mod action;
+mod decide;
+mod grants;
+mod groups;
+pub mod identity;
+mod principal;
+mod resource;
+mod rules;
+mod scope;
+pub mod spelling;
+mod yaml;
+
+pub use action::Action;
+pub use decide::{Denied, Permit, View};
+pub use principal::Principal;
+pub use resource::{Resource, Visibility};
+pub use rules::{Fault, Policy};
+pub use scope::ScopeSet;

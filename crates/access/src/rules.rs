@@ -1,0 +1,314 @@
+//! `scopes.yml` → [`Policy`]: read strictly, every fault reported with its line and column.
+//!
+//! A broken file must never open anything: whoever gets faults gets no policy.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+
+use crate::grants::{Grants, Pattern, Patterns, Section, ServerGrant};
+use crate::yaml::{self, Node, Value};
+use crate::{Action, spelling};
+
+/// Something wrong in the file, and where.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault {
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "line {}, column {}: {}", self.line, self.column, self.message)
+    }
+}
+
+/// Who may do what: the three tiers of one `scopes.yml`, read and checked.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    version: String,
+    warnings: Vec<Fault>,
+    pub(crate) ui: BTreeMap<String, Grants>,
+    pub(crate) mappings: BTreeMap<String, Vec<String>>,
+    pub(crate) sections: BTreeMap<String, Section>,
+}
+
+/// The scope the guide's code checks for by name.
+const AGENT_ADMIN: &str = "a2a-agent-admin";
+
+impl Policy {
+    /// Reads a whole `scopes.yml` (design page "access", section 1).
+    ///
+    /// # Errors
+    /// Every fault of the file, in the order of its lines.
+    pub fn parse(text: &str) -> Result<Policy, Vec<Fault>> {
+        let root = yaml::read(text).map_err(|fault| vec![fault])?;
+        let mut reader = Reader::default();
+        let mut policy = Policy {
+            version: version_of(text),
+            warnings: Vec::new(),
+            ui: BTreeMap::new(),
+            mappings: BTreeMap::new(),
+            sections: BTreeMap::new(),
+        };
+        let mut targets = Vec::new();
+        for (name, node) in reader.mapping(&root, "the file") {
+            match name.as_str() {
+                "UI-Scopes" => policy.ui = reader.ui_scopes(node),
+                "group_mappings" => policy.mappings = reader.mappings(node, &mut targets),
+                _ => {
+                    policy.sections.insert(name, reader.section(node));
+                }
+            }
+        }
+        if !policy.defines(AGENT_ADMIN) {
+            policy.ui.insert(AGENT_ADMIN.to_owned(), Grants::admin());
+        }
+        for (scope, fault) in targets {
+            if !policy.defines(&scope) {
+                reader.warnings.push(fault);
+            }
+        }
+        if !reader.faults.is_empty() {
+            reader.faults.sort();
+            return Err(reader.faults);
+        }
+        reader.warnings.sort();
+        policy.warnings = reader.warnings;
+        Ok(policy)
+    }
+
+    /// Sixteen hexadecimal digits of the file's SHA-256: two servers with the same
+    /// version decide alike.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// What grants nothing but is probably a slip.
+    pub fn warnings(&self) -> &[Fault] {
+        &self.warnings
+    }
+
+    /// Whether any tier of the file speaks of this scope.
+    pub(crate) fn defines(&self, scope: &str) -> bool {
+        self.ui.contains_key(scope) || self.sections.contains_key(scope)
+    }
+}
+
+fn version_of(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Walks the tree and collects everything there is to say about it.
+#[derive(Default)]
+struct Reader {
+    faults: Vec<Fault>,
+    warnings: Vec<Fault>,
+}
+
+impl Reader {
+    fn fault(&mut self, node: &Node, message: impl Into<String>) {
+        self.faults.push(node.fault(message));
+    }
+
+    fn warn(&mut self, node: &Node, message: impl Into<String>) {
+        self.warnings.push(node.fault(message));
+    }
+
+    /// The pairs of a mapping; a duplicate key is a fault, because YAML readers
+    /// differ in which of the two they believe.
+    fn mapping<'n>(&mut self, node: &'n Node, what: &str) -> Vec<(String, &'n Node)> {
+        let Value::Map(pairs) = &node.value else {
+            self.fault(node, format!("{what} must be a mapping, this is {}", node.kind()));
+            return Vec::new();
+        };
+        let mut seen = HashSet::new();
+        let mut read = Vec::with_capacity(pairs.len());
+        for (key, value) in pairs {
+            match &key.value {
+                Value::Scalar(name) if name.is_empty() => self.fault(key, "a key must not be empty"),
+                Value::Scalar(name) if !seen.insert(name.clone()) => {
+                    self.fault(key, format!("'{name}' stands twice in {what}: join the two"));
+                }
+                Value::Scalar(name) => read.push((name.clone(), &**value)),
+                Value::List(_) | Value::Map(_) => self.fault(key, "a key must be a single value"),
+            }
+        }
+        read
+    }
+
+    fn list<'n>(&mut self, node: &'n Node, what: &str) -> Vec<&'n Node> {
+        match &node.value {
+            Value::List(items) => items.iter().map(|item| &**item).collect(),
+            Value::Scalar(_) | Value::Map(_) => {
+                self.fault(node, format!("{what} must be a list, this is {}", node.kind()));
+                Vec::new()
+            }
+        }
+    }
+
+    fn word(&mut self, node: &Node, what: &str) -> Option<String> {
+        match &node.value {
+            Value::Scalar(text) if !text.is_empty() => Some(text.clone()),
+            Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
+                self.fault(node, format!("{what} must be a single value, this is {}", node.kind()));
+                None
+            }
+        }
+    }
+
+    fn words(&mut self, node: &Node, what: &str) -> Vec<String> {
+        let items = self.list(node, what);
+        items.into_iter().filter_map(|item| self.word(item, &format!("each item of {what}"))).collect()
+    }
+
+    fn ui_scopes(&mut self, node: &Node) -> BTreeMap<String, Grants> {
+        let scopes = self.mapping(node, "UI-Scopes");
+        scopes.into_iter().map(|(scope, permissions)| (scope, self.permissions(permissions))).collect()
+    }
+
+    fn permissions(&mut self, node: &Node) -> Grants {
+        let mut grants = Grants::default();
+        for (name, resources) in self.mapping(node, "a scope of UI-Scopes") {
+            match Action::named(&name) {
+                Some(action) => {
+                    let patterns = self.patterns(resources, action);
+                    grants.0.insert(action, patterns);
+                }
+                None => {
+                    self.list(resources, &format!("'{name}'"));
+                    self.warn(resources, format!("'{name}' is no permission, so this grants nothing"));
+                }
+            }
+        }
+        grants
+    }
+
+    fn patterns(&mut self, node: &Node, action: Action) -> Patterns {
+        let items = self.list(node, &format!("the resources of '{}'", action.name()));
+        items.into_iter().filter_map(|item| self.pattern(item, action)).collect()
+    }
+
+    fn pattern(&mut self, node: &Node, action: Action) -> Option<Pattern> {
+        let text = self.word(node, "a resource")?;
+        if text == "all" {
+            return Some(Pattern::All);
+        }
+        // Servers are named without the slashes around their path; agents by their path.
+        let path = if action.is_agent() { text } else { format!("/{}", text.trim_matches('/')) };
+        let (checked, below) = match path.strip_suffix("/*") {
+            Some(prefix) => (prefix, true),
+            None => (path.as_str(), false),
+        };
+        if let Err(fault) = spelling::check(checked) {
+            self.fault(node, format!("'{path}' is no resource: {fault}"));
+            return None;
+        }
+        let name = if action.is_agent() { checked } else { checked.trim_start_matches('/') };
+        Some(if below { Pattern::Below(format!("{name}/")) } else { Pattern::Exact(name.to_owned()) })
+    }
+
+    fn mappings(&mut self, node: &Node, targets: &mut Vec<(String, Fault)>) -> BTreeMap<String, Vec<String>> {
+        let mut mappings = BTreeMap::new();
+        for (group, scopes) in self.mapping(node, "group_mappings") {
+            let what = format!("the mapping of group '{group}'");
+            let mut names = Vec::new();
+            for item in self.list(scopes, &what) {
+                let Some(scope) = self.word(item, "a scope") else { continue };
+                targets.push((
+                    scope.clone(),
+                    item.fault(format!("nothing in this file defines scope '{scope}'")),
+                ));
+                names.push(scope);
+            }
+            mappings.insert(group.strip_prefix('/').unwrap_or(&group).to_owned(), names);
+        }
+        mappings
+    }
+
+    fn section(&mut self, node: &Node) -> Section {
+        let mut section = Section::default();
+        for entry in self.list(node, "a scope's section") {
+            let pairs = self.mapping(entry, "an entry of a section");
+            let named = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+            match (named("server"), named("agents")) {
+                (Some(server), None) => {
+                    let grant = self.server(server, &pairs);
+                    section.servers.extend(grant);
+                }
+                (None, Some(agents)) => {
+                    let block = self.agents(agents);
+                    let into = section.agents.get_or_insert_default();
+                    for (action, patterns) in block.0 {
+                        into.0.entry(action).or_default().extend(patterns);
+                    }
+                }
+                (Some(_), Some(_)) => {
+                    self.fault(entry, "an entry is about a 'server' or about 'agents', not both");
+                }
+                (None, None) if pairs.is_empty() => {}
+                (None, None) => self.fault(entry, "an entry needs 'server' or 'agents'"),
+            }
+        }
+        section
+    }
+
+    fn server(&mut self, name: &Node, pairs: &[(String, &Node)]) -> Option<ServerGrant> {
+        let mut has_methods = false;
+        for (key, value) in pairs {
+            match key.as_str() {
+                "server" => {}
+                "methods" => {
+                    has_methods = true;
+                    self.words(value, "'methods'");
+                }
+                "tools" => {
+                    self.words(value, "'tools'");
+                }
+                _ => self.warn(value, format!("'{key}' means nothing in a server entry")),
+            }
+        }
+        if !has_methods {
+            self.warn(name, "a server entry without 'methods' grants nothing");
+        }
+        let server = self.word(name, "'server'")?;
+        let server = server.trim_matches('/');
+        Some(ServerGrant { server: (server != "*" && server != "all").then(|| server.to_owned()) })
+    }
+
+    fn agents(&mut self, node: &Node) -> Grants {
+        let mut grants = Grants::default();
+        for (key, value) in self.mapping(node, "'agents'") {
+            if key != "actions" {
+                self.warn(value, format!("'{key}' means nothing in an agents block"));
+                continue;
+            }
+            for entry in self.list(value, "'actions'") {
+                self.action(entry, &mut grants);
+            }
+        }
+        grants
+    }
+
+    fn action(&mut self, entry: &Node, grants: &mut Grants) {
+        let pairs = self.mapping(entry, "an entry of 'actions'");
+        let named = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+        let (Some(action), Some(resources)) = (named("action"), named("resources")) else {
+            self.fault(entry, "an entry of 'actions' needs 'action' and 'resources'");
+            return;
+        };
+        let Some(name) = self.word(action, "'action'") else { return };
+        match Action::named(&name).filter(|action| action.is_agent()) {
+            Some(known) => {
+                let patterns = self.patterns(resources, known);
+                grants.0.entry(known).or_default().extend(patterns);
+            }
+            None => self.warn(action, format!("'{name}' is no agent action, so this grants nothing")),
+        }
+    }
+}

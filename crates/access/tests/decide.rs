@@ -1,0 +1,125 @@
+//! The rules of the three tiers, one table each.
+
+use access::{Action, Denied, Policy, Principal, Resource, ScopeSet, Visibility};
+
+fn caller(scopes: &str) -> Principal {
+    Principal { username: "me".into(), scopes: ScopeSet::parse(scopes), ..Principal::default() }
+}
+
+fn public(path: &str) -> Resource {
+    Resource::entry(path, "them", Visibility::Public, Vec::new())
+}
+
+#[test]
+fn tier_three_refines_tier_one() {
+    let policy = Policy::parse(
+        "
+UI-Scopes:
+  both: {get_agent: [/a, /b]}
+  ui: {get_agent: [/a]}
+  servers-only: {list_service: [all]}
+both:
+  - agents: {actions: [{action: get_agent, resources: [/b, /c]}, {action: list_agents, resources: [all]}]}
+section:
+  - agents: {actions: [{action: get_agent, resources: [/c/*]}]}
+servers-only:
+  - agents: {actions: [{action: get_agent, resources: [all]}]}
+ui:
+  - {server: x, methods: [ping]}
+empty:
+  - agents: {}
+",
+    )
+    .expect("right");
+    for (scopes, path, allowed) in [
+        ("both", "/a", false),
+        ("both", "/b", true),
+        ("both", "/c", false),
+        ("ui", "/a", true),
+        ("ui", "/b", false),
+        ("section", "/c/x", true),
+        ("section", "/c", false),
+        ("servers-only", "/a", false),
+        ("empty", "/a", false),
+        ("both ui", "/a", true),
+        ("unknown", "/a", false),
+        ("", "/a", false),
+    ] {
+        let decided = policy.decide(&caller(scopes), Action::GetAgent, &public(path)).is_ok();
+        assert_eq!(decided, allowed, "{scopes:?} get {path}");
+    }
+    assert!(!policy.visible(&caller("both"), &public("/a")), "tier 1 does not list");
+}
+
+#[test]
+fn an_admin_holds_one_scope_with_all_five_on_all() {
+    let policy = Policy::parse(
+        "
+UI-Scopes:
+  full: {list_agents: [all], get_agent: [all], publish_agent: [all], modify_agent: [all], delete_agent: [all]}
+  most: {list_agents: [all], get_agent: [all], publish_agent: [all], modify_agent: [all]}
+  rest: {delete_agent: [all]}
+",
+    )
+    .expect("right");
+    for (scopes, admin) in [("full", true), ("most", false), ("most rest", false), ("a2a-agent-admin", true)]
+    {
+        assert_eq!(policy.is_admin(&caller(scopes)), admin, "{scopes}");
+    }
+}
+
+#[test]
+fn the_file_may_redefine_the_built_in_scope() {
+    let policy = Policy::parse("UI-Scopes: {a2a-agent-admin: {get_agent: [/a]}}").expect("right");
+    let me = caller("a2a-agent-admin");
+    assert!(policy.decide(&me, Action::GetAgent, &public("/a")).is_ok());
+    assert_eq!(
+        policy.decide(&me, Action::GetAgent, &public("/b")),
+        Err(Denied::OutsideGrants(Action::GetAgent))
+    );
+    assert!(!policy.is_admin(&me));
+}
+
+#[test]
+fn an_outsider_cannot_tell_the_absent_from_the_present() {
+    let policy = Policy::parse("UI-Scopes: {s: {get_agent: [/mine]}}").expect("right");
+    let me = caller("s");
+    for (present, absent) in [
+        (public("/other"), Resource::vacant("/other")),
+        (Resource::entry("/mine", "them", Visibility::Private, Vec::new()), Resource::vacant("/mine")),
+    ] {
+        let answers = [&present, &absent].map(|resource| policy.decide(&me, Action::GetAgent, resource));
+        assert_eq!(answers[0], answers[1]);
+        assert!(answers[0].is_err());
+    }
+}
+
+#[test]
+fn an_entry_without_an_owner_belongs_to_nobody() {
+    let policy = Policy::parse("UI-Scopes: {s: {get_agent: [all]}}").expect("right");
+    let nameless = Principal { scopes: ScopeSet::parse("s"), ..Principal::default() };
+    let orphan = Resource::entry("/a", "", Visibility::Private, Vec::new());
+    assert_eq!(policy.decide(&nameless, Action::GetAgent, &orphan), Err(Denied::Invisible));
+}
+
+#[test]
+fn servers_are_reached_by_name_and_by_star() {
+    let policy = Policy::parse(
+        "
+some: [{server: currenttime/, methods: [ping]}]
+any: [{server: '*', methods: [ping]}]
+every: [{server: all, methods: [ping]}]
+",
+    )
+    .expect("right");
+    for (scope, server, reached) in [
+        ("some", "currenttime", true),
+        ("some", "/currenttime/", true),
+        ("some", "currenttimes", false),
+        ("any", "x", true),
+        ("every", "x", true),
+        ("none", "x", false),
+    ] {
+        assert_eq!(policy.may_reach_server(&ScopeSet::parse(scope), server), reached, "{scope} {server}");
+    }
+}

@@ -1,0 +1,10 @@
+//! How does a process start, log, keep its files and stop?
+//!
+//! Both servers stand on this crate; nothing of ours stands below it.
+
+pub mod files;
+pub mod log;
+pub mod secret;
+pub mod stop;
+
+pub use secret::Secret;

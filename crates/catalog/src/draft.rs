@@ -1,0 +1,182 @@
+//! A submitted card on its way to become an entry: read, merged, validated, completed.
+
+use access::Visibility;
+use serde_json::{Map, Value, json};
+
+use crate::{AgentEntry, CardRules, EntryPath, Faults, TrustLevel, reading, validate};
+
+/// A card that has passed validation, not yet anybody's entry.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentDraft {
+    path: EntryPath,
+    card: Map<String, Value>,
+}
+
+/// Fields the registry alone sets; what a client sends in them is ignored.
+const REGISTRYS_OWN: [&str; 3] = ["registered_at", "updated_at", "num_stars"];
+
+impl AgentDraft {
+    /// Reads a submitted card: any spelling in, the guide's spelling out, defaults filled in.
+    ///
+    /// # Errors
+    /// Every fault of the card, each with its field.
+    pub fn read(submitted: Map<String, Value>, rules: CardRules) -> Result<AgentDraft, Faults> {
+        let mut faults = Faults::default();
+        let mut card = reading::respell(submitted, &mut faults);
+        drop_nulls(&mut card);
+        AgentDraft::checked(card, rules, faults)
+    }
+
+    /// The draft that replaces `entry` when a client PUTs a card: fields it left out are the entry's.
+    ///
+    /// # Errors
+    /// Every fault of the resulting card.
+    pub fn replace(
+        entry: &AgentEntry,
+        submitted: Map<String, Value>,
+        rules: CardRules,
+    ) -> Result<AgentDraft, Faults> {
+        let mut faults = Faults::default();
+        let mut change = reading::respell(submitted, &mut faults);
+        drop_nulls(&mut change);
+        let mut card = entry.card();
+        card.extend(change);
+        AgentDraft::changed(entry, card, rules, faults)
+    }
+
+    /// The draft that a merge patch makes of `entry` (RFC 7396): `null` removes a field.
+    ///
+    /// # Errors
+    /// Every fault of the resulting card.
+    pub fn patch(
+        entry: &AgentEntry,
+        submitted: Map<String, Value>,
+        rules: CardRules,
+    ) -> Result<AgentDraft, Faults> {
+        let mut faults = Faults::default();
+        let patch = reading::respell(submitted, &mut faults);
+        let mut card = entry.card();
+        merge(&mut card, patch);
+        AgentDraft::changed(entry, card, rules, faults)
+    }
+
+    fn changed(
+        entry: &AgentEntry,
+        card: Map<String, Value>,
+        rules: CardRules,
+        mut faults: Faults,
+    ) -> Result<AgentDraft, Faults> {
+        if card.get("path").is_some_and(|path| path != entry.path.as_str()) {
+            faults.add("path", "an entry's path cannot change: register the card at the new path");
+        }
+        AgentDraft::checked(card, rules, faults)
+    }
+
+    fn checked(
+        mut card: Map<String, Value>,
+        rules: CardRules,
+        mut faults: Faults,
+    ) -> Result<AgentDraft, Faults> {
+        for field in REGISTRYS_OWN {
+            card.shift_remove(field);
+        }
+        validate::check(&card, rules, &mut faults);
+        let path = match card.get("path").and_then(Value::as_str) {
+            Some(path) => EntryPath::parse(path).ok(),
+            None => EntryPath::for_name(card.get("name").and_then(Value::as_str).unwrap_or_default()),
+        };
+        if path.is_none() && !card.contains_key("path") && faults.list().is_empty() {
+            faults.add("path", "no path can be made from the name: give one, e.g. \"/my-agent\"");
+        }
+        let card = faults.or(card)?;
+        let path = path.ok_or_else(|| Faults::one("path", "is required"))?;
+        Ok(AgentDraft { card: with_defaults(card, &path), path })
+    }
+
+    /// Where the agent is to live.
+    pub fn path(&self) -> &EntryPath {
+        &self.path
+    }
+
+    /// The trust the card declares; what is above `community` is for admins to say.
+    pub fn trust(&self) -> TrustLevel {
+        self.card.get("trust_level").and_then(Value::as_str).and_then(TrustLevel::named).unwrap_or_default()
+    }
+
+    /// The registrant the card names; for admins to say.
+    pub fn registrant(&self) -> Option<&str> {
+        self.card.get("registered_by").and_then(Value::as_str).filter(|name| !name.is_empty())
+    }
+
+    /// The entry of a first registration: disabled, without stars.
+    pub fn into_new_entry(mut self, registrant: &str, now: &str) -> Result<AgentEntry, Faults> {
+        self.card.insert("is_enabled".to_owned(), json!(false));
+        self.card.insert("num_stars".to_owned(), json!(0));
+        self.card.insert("registered_at".to_owned(), json!(now));
+        self.card.insert("registered_by".to_owned(), json!(registrant));
+        self.card.insert("updated_at".to_owned(), json!(now));
+        AgentEntry::from_card(self.path, self.card)
+    }
+
+    /// The entry that takes the place of `old`.
+    pub fn into_next_entry(
+        mut self,
+        old: &AgentEntry,
+        registrant: &str,
+        now: &str,
+    ) -> Result<AgentEntry, Faults> {
+        self.card.entry("is_enabled").or_insert(json!(old.enabled));
+        self.card.insert("num_stars".to_owned(), json!(old.num_stars));
+        self.card.insert("registered_at".to_owned(), json!(old.registered_at));
+        self.card.insert("registered_by".to_owned(), json!(registrant));
+        self.card.insert("updated_at".to_owned(), json!(now));
+        AgentEntry::from_card(self.path, self.card)
+    }
+}
+
+/// The guide's defaults (design page "registry-api", "Defaults").
+fn with_defaults(mut card: Map<String, Value>, path: &EntryPath) -> Map<String, Value> {
+    let visibility =
+        card.get("visibility").and_then(Value::as_str).and_then(Visibility::named).unwrap_or_default();
+    card.insert("visibility".to_owned(), json!(visibility.name()));
+    for (field, value) in [
+        ("protocol_version", json!("1.0")),
+        ("version", json!("1.0.0")),
+        ("path", json!(path.as_str())),
+        ("skills", json!([])),
+        ("security_schemes", json!({})),
+        ("streaming", json!(false)),
+        ("tags", json!([])),
+        ("license", json!("N/A")),
+        ("allowed_groups", json!([])),
+        ("trust_level", json!(TrustLevel::default().name())),
+    ] {
+        card.entry(field).or_insert(value);
+    }
+    card
+}
+
+/// Python clients send `None` for what they leave out.
+fn drop_nulls(card: &mut Map<String, Value>) {
+    card.retain(|_, value| !value.is_null());
+}
+
+/// RFC 7396, section 2.
+fn merge(target: &mut Map<String, Value>, patch: Map<String, Value>) {
+    for (key, value) in patch {
+        match (target.get_mut(&key), value) {
+            (_, Value::Null) => {
+                target.shift_remove(&key);
+            }
+            (Some(Value::Object(inner)), Value::Object(changes)) => merge(inner, changes),
+            (_, Value::Object(changes)) => {
+                let mut inner = Map::new();
+                merge(&mut inner, changes);
+                target.insert(key, Value::Object(inner));
+            }
+            (_, value) => {
+                target.insert(key, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The one JSON reader of submitted bodies: duplicate keys and deep nesting refused.
+//!
+//! Two readers of `{"url": A, "url": B}` disagree about which one counts; a card
+//! checked for one address and used with the other is an attack.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// How deep objects and arrays may stand in each other.
+pub const MAX_NESTING: usize = 64;
+
+/// Why bytes are no acceptable JSON.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JsonFault {
+    /// Not JSON at all; line and column are in the text.
+    #[error("the body is not JSON: {0}")]
+    NotJson(String),
+    /// JSON that readers understand differently, or that is too deep.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Reads one JSON value.
+///
+/// # Errors
+/// See [`JsonFault`].
+pub fn read(bytes: &[u8]) -> Result<Value, JsonFault> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| fault(&error))?;
+    reader.end().map_err(|error| fault(&error))?;
+    Ok(value)
+}
+
+/// Our own refusals are data errors whose text begins with this.
+const REFUSED: &str = "refused: ";
+
+fn fault(error: &serde_json::Error) -> JsonFault {
+    let text = error.to_string();
+    match text.strip_prefix(REFUSED) {
+        Some(refusal) => JsonFault::Refused(refusal.to_owned()),
+        None => JsonFault::NotJson(text),
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(self) -> Result<Strict, E> {
+        if self.depth >= MAX_NESTING {
+            return Err(E::custom(format!("{REFUSED}values are nested deeper than {MAX_NESTING} levels")));
+        }
+        Ok(Strict { depth: self.depth + 1 })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut map = Map::new();
+        while let Some(key) = pairs.next_key::<String>()? {
+            let value = pairs.next_value_seed(inner)?;
+            if map.contains_key(&key) {
+                return Err(A::Error::custom(format!(
+                    "{REFUSED}the key '{}' stands twice",
+                    key.escape_debug()
+                )));
+            }
+            map.insert(key, value);
+        }
+        Ok(Value::Object(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_what_serde_json_reads() {
+        let text = r#" {"a": [1, -2, 2.5, "x", null, true, {"b": {}}], "é": "\u00e9"} "#;
+        assert_eq!(read(text.as_bytes()).ok(), serde_json::from_str::<Value>(text).ok());
+        assert_eq!(read(b"3"), Ok(json!(3)));
+    }
+
+    #[test]
+    fn refuses_what_readers_read_differently() {
+        for (text, expected) in [
+            (r#"{"a": 1, "a": 2}"#, "the key 'a' stands twice"),
+            (r#"{"x": [{"a": 1, "\u0061": 2}]}"#, "the key 'a' stands twice"),
+        ] {
+            let Err(JsonFault::Refused(message)) = read(text.as_bytes()) else { panic!("{text} was read") };
+            assert!(message.starts_with(expected), "{message}");
+        }
+        for text in ["", "{", "{} {}", "nope", "{\"a\": NaN}", "\u{feff}{}"] {
+            assert!(matches!(read(text.as_bytes()), Err(JsonFault::NotJson(_))), "{text:?}");
+        }
+        assert!(matches!(read(b"\"\xff\""), Err(JsonFault::NotJson(_))));
+    }
+
+    #[test]
+    fn nesting_ends_at_the_limit() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(nested(MAX_NESTING).as_bytes()).is_ok());
+        assert!(matches!(read(nested(MAX_NESTING + 1).as_bytes()), Err(JsonFault::Refused(_))));
+        assert!(read(nested(100_000).as_bytes()).is_err());
+    }
+}

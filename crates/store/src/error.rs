@@ -1,0 +1,41 @@
+//! What can go wrong with keeping things.
+
+use std::path::PathBuf;
+
+/// A store's refusal or failure.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another entry lives at this path.
+    #[error("the path '{0}' is taken")]
+    Taken(String),
+    /// Nothing lives at this path.
+    #[error("nothing is registered at '{0}'")]
+    Absent(String),
+    /// The entry was changed since it was read.
+    #[error("the entry at '{path}' has changed; its tag is now {current}")]
+    Changed {
+        /// Whose entry.
+        path: String,
+        /// The tag it has now.
+        current: String,
+    },
+    /// The permit was given for something else: a mistake of ours, and refused as one.
+    #[error("the permit is not for this write")]
+    WrongPermit,
+    /// The state cannot be written; nothing of this write was kept.
+    #[error("{} cannot be written: {cause}", .file.display())]
+    Unavailable {
+        /// Which file.
+        file: PathBuf,
+        /// What the system said.
+        cause: std::io::Error,
+    },
+    /// The state cannot be read; a registry must not start over it.
+    #[error("{}: {reason}", .file.display())]
+    Damaged {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong, with its place, and what helps.
+        reason: String,
+    },
+}

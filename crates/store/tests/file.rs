@@ -1,0 +1,67 @@
+//! The file store: the conformance suite, and what is particular to a file.
+
+use std::path::Path;
+
+use store::file::FileStore;
+use store::{AgentStore, StoreError, conformance};
+
+fn state(folder: &Path, text: &str) {
+    std::fs::write(folder.join("agent_state.json"), text).expect("written");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_every_promise() {
+    let folder = tempfile::tempdir().expect("a folder");
+    conformance::all(|| async { FileStore::open(folder.path()).expect("opened") }).await;
+}
+
+#[test]
+fn reads_the_guides_own_state_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    state(
+        folder.path(),
+        r#"{"agents": {"/code-reviewer": {"name": "Code Reviewer Agent", "path": "/code-reviewer",
+            "url": "https://agent.example.com/code-reviewer", "protocol_version": "1.0", "is_enabled": true,
+            "registered_at": "2025-11-09T10:30:00Z", "registered_by": "service-account-mcp-gateway-m2m"}}}"#,
+    );
+    let store = FileStore::open(folder.path()).expect("opened");
+    let catalogue = store.catalogue();
+    let entry = catalogue.iter().next().expect("one agent");
+    assert_eq!((entry.path.as_str(), entry.enabled), ("/code-reviewer", true));
+}
+
+#[test]
+fn refuses_a_damaged_file_and_says_where() {
+    for (text, part) in [
+        ("{\"agents\": {\n  \"/a\": {\"name\": ", "line 2"),
+        ("", "line 1"),
+        ("[]", "must be an object"),
+        ("{}", "needs \"agents\""),
+        ("{\"agents\": {}, \"mine\": 1}", "\"mine\""),
+        ("{\"agents\": {\"/a\": {\"name\": \"x\"}, \"/a\": {\"name\": \"y\"}}}", "stands twice"),
+        ("{\"agents\": {\"/a\": 1, \"b\": {}}}", "agents[\"b\"]: a path must start"),
+        ("{\"agents\": {\"/a\": {\"name\": \"x\", \"path\": \"/b\"}}}", "agents[\"/a\"]: path: differs"),
+        ("{\"agents\": {\"/a\": {\"name\": \"x\", \"visibility\": \"?\"}}}", "agents[\"/a\"]: visibility"),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        state(folder.path(), text);
+        let Err(error) = FileStore::open(folder.path()) else { panic!("{text:?} was opened") };
+        assert!(matches!(error, StoreError::Damaged { .. }));
+        let said = error.to_string();
+        assert!(said.contains("agent_state.json") && said.contains(part), "{said}");
+        assert_eq!(
+            std::fs::read_to_string(folder.path().join("agent_state.json")).ok().as_deref(),
+            Some(text)
+        );
+    }
+}
+
+#[test]
+fn one_registry_a_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let first = FileStore::open(folder.path()).expect("opened");
+    let Err(second) = FileStore::open(folder.path()) else { panic!("opened twice") };
+    assert!(second.to_string().contains("another registry"), "{second}");
+    drop(first);
+    assert!(FileStore::open(folder.path()).is_ok(), "the lock goes with its holder");
+}

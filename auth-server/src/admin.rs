@@ -1,0 +1,41 @@
+//! What operators and supervisors ask: alive, ready, how it is doing.
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::reply::Reply;
+
+/// The process answers.
+pub(crate) fn live() -> Reply {
+    Reply::json(200, &json!({"status": "ok"}))
+}
+
+/// Whether some token can be proven: 503 while there is no key of any issuer.
+pub(crate) fn ready(app: &App) -> Reply {
+    let ready = app.issuers.iter().any(|trusted| trusted.issuer.keys.state().keys > 0);
+    let status = if ready { 200 } else { 503 };
+    Reply::json(status, &json!({ "ready": ready }))
+}
+
+/// The counters, for Prometheus.
+pub(crate) fn metrics(app: &App) -> Reply {
+    Reply::new(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.text())
+}
+
+/// Status, policy and issuers: `degraded` while some issuer has no keys or could not be
+/// asked for them the last time.
+pub(crate) fn health(app: &App) -> Reply {
+    let mut degraded = false;
+    let issuers: Vec<Value> = app
+        .issuers
+        .iter()
+        .map(|trusted| {
+            let keys = trusted.issuer.keys.state();
+            degraded |= keys.keys == 0 || keys.fault.is_some();
+            json!({"issuer": trusted.issuer.names.first(), "method": trusted.method, "keys": keys})
+        })
+        .collect();
+    let status = if degraded { "degraded" } else { "ok" };
+    Reply::json(200, &json!({"status": status, "policy": app.policy.version(), "issuers": issuers}))
+        .no_store()
+}

@@ -1,0 +1,122 @@
+//! Everything a request may need, built once by `main` or by a test.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use access::Policy;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use token::{Clock, RemoteKeys, Signer, SigningAlgorithm};
+
+use crate::config::Config;
+use crate::grants::Embedded;
+use crate::issuers::Trusted;
+use crate::keys;
+use crate::metrics::Metrics;
+use crate::validate::Cache;
+
+/// Fills bytes with randomness; a field, so that tests can fix it.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// The server's state.
+pub struct App {
+    pub(crate) public_url: String,
+    pub(crate) x_authorization: bool,
+    pub(crate) policy: Policy,
+    pub(crate) issuers: Vec<Trusted>,
+    pub(crate) embedded: Option<Embedded>,
+    /// Signs `X-Identity`.
+    pub(crate) identity: Signer,
+    /// The key set that proves `X-Identity`.
+    pub(crate) identity_keys: String,
+    pub(crate) cache: Cache,
+    pub(crate) metrics: Metrics,
+    remote_keys: Vec<RemoteKeys>,
+    clock: Clock,
+    random: Random,
+}
+
+impl App {
+    /// Builds the state; makes the signing keys at the first start. Nothing is fetched yet.
+    ///
+    /// # Errors
+    /// Every fault found, one line each.
+    pub fn build(config: Config, clock: Clock, random: Random) -> Result<App, Vec<String>> {
+        let mut faults = Vec::new();
+        let changes = Arc::new(AtomicU64::new(0));
+        let mut issuers = Vec::new();
+        let mut remote_keys = Vec::new();
+        for entry in config.issuers.iter().cloned() {
+            match Trusted::remote(entry, &clock, &changes) {
+                Ok((trusted, keys)) => {
+                    issuers.push(trusted);
+                    remote_keys.push(keys);
+                }
+                Err(fault) => faults.push(fault.to_string()),
+            }
+        }
+        let identity = keys::load_or_make(&config.state, "identity", SigningAlgorithm::EdDsa)
+            .map_err(|fault| faults.push(fault))
+            .ok();
+        let embedded = config.clients.as_ref().map(|clients| Embedded::build(&config, clients));
+        let embedded = embedded.transpose().map_err(|fault| faults.push(fault)).ok();
+        let (Some(identity), Some(embedded), true) = (identity, embedded, faults.is_empty()) else {
+            return Err(faults);
+        };
+        issuers.extend(embedded.as_ref().map(|embedded| Trusted::embedded(embedded.as_issuer())));
+        Ok(App {
+            public_url: config.public_url,
+            x_authorization: config.x_authorization,
+            policy: config.policy,
+            issuers,
+            identity_keys: token::key_set([&identity]),
+            identity,
+            embedded,
+            cache: Cache::new(changes),
+            metrics: Metrics::new(),
+            remote_keys,
+            clock,
+            random,
+        })
+    }
+
+    /// Fetches every issuer's keys, now and again in the background. Call within a runtime.
+    pub fn keep_keys_fresh(&self) {
+        for keys in &self.remote_keys {
+            tokio::spawn(keys.clone().keep_fresh());
+        }
+    }
+
+    /// Fetches every issuer's keys once and waits for it.
+    pub async fn refresh_keys(&self) {
+        for keys in &self.remote_keys {
+            keys.refresh().await;
+        }
+    }
+
+    /// The time, in seconds since the epoch.
+    pub(crate) fn now(&self) -> u64 {
+        (self.clock)()
+    }
+
+    /// A name nobody can guess, for a `jti`: 128 bits.
+    pub(crate) fn unique(&self) -> String {
+        let mut bytes = [0; 16];
+        (self.random)(&mut bytes);
+        URL_SAFE_NO_PAD.encode(bytes)
+    }
+}
+
+/// The system's clock.
+pub fn system_clock() -> Clock {
+    // A clock before 1970 is read as 1970: every token is then not valid yet.
+    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// The system's randomness.
+pub fn system_random() -> Random {
+    Arc::new(|bytes| {
+        aws_lc_rs::rand::fill(bytes).expect("the system's randomness does not run dry once started")
+    })
+}

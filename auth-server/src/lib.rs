@@ -1,0 +1,20 @@
+//! The gatekeeper: answers nginx at `/validate`, and issues tokens to known clients.
+//!
+//! A request flows one way (design page "house"): headers → question → proof → principal →
+//! target decision → answer. The library exists so that tests serve the same [`App`] as `main`.
+
+mod admin;
+mod app;
+pub mod config;
+mod discovery;
+mod grants;
+mod issuers;
+mod keys;
+mod metrics;
+mod reply;
+mod router;
+mod validate;
+
+pub use app::{App, Random, system_clock, system_random};
+pub use grants::hash_secret;
+pub use router::{Doors, serve};

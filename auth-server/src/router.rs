@@ -1,0 +1,239 @@
+//! Which path is answered by whom, and the sockets they come from.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::admin;
+use crate::app::App;
+use crate::grants::{self, TokenRequest};
+use crate::reply::{Bytes, Reply};
+use crate::validate::{self, Field, Raw};
+
+/// The largest body of a token request, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIME: Duration = Duration::from_secs(10);
+/// The largest head of a request, in bytes: nginx passes on 32 kB lines at most.
+const MAX_HEAD: usize = 64 * 1024;
+/// How long a head may take to arrive, idle time between requests included: longer than
+/// nginx keeps an idle connection (60 s), so that it is nginx that closes.
+const HEAD_TIME: Duration = Duration::from_secs(75);
+/// How long requests under way may take after the signal to stop.
+const LAST_REQUESTS: Duration = Duration::from_secs(10);
+
+/// The open ports.
+#[derive(Debug)]
+pub struct Doors {
+    main: TcpListener,
+    admin: TcpListener,
+}
+
+#[derive(Clone, Copy)]
+enum Door {
+    Main,
+    Admin,
+}
+
+impl Doors {
+    /// Opens both ports.
+    ///
+    /// # Errors
+    /// A line for the operator: which address, and why not.
+    pub async fn open(main: SocketAddr, admin: SocketAddr) -> Result<Doors, String> {
+        Ok(Doors { main: listen(main).await?, admin: listen(admin).await? })
+    }
+
+    /// The addresses bound: of nginx' port, and of the operator's.
+    ///
+    /// # Errors
+    /// When the operating system does not tell.
+    pub fn addresses(&self) -> io::Result<(SocketAddr, SocketAddr)> {
+        Ok((self.main.local_addr()?, self.admin.local_addr()?))
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|fault| format!("cannot listen on {address}: {fault}"))
+}
+
+/// Serves until `stop` resolves, then lets the requests under way finish.
+pub async fn serve(doors: Doors, app: Arc<App>, stop: impl Future<Output = ()>) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(MAX_HEAD);
+    let graceful = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let (accepted, door) = tokio::select! {
+            accepted = doors.main.accept() => (accepted, Door::Main),
+            accepted = doors.admin.accept() => (accepted, Door::Admin),
+            () = &mut stop => break,
+        };
+        let Some(stream) = prepare(accepted).await else { continue };
+        let app = Arc::clone(&app);
+        let service = service_fn(move |request| {
+            let app = Arc::clone(&app);
+            async move { Ok::<_, Infallible>(answer(&app, door, request).await.into_response()) }
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // A client that hangs up or sends no HTTP is its own affair.
+            if let Err(fault) = connection.await {
+                tracing::debug!(%fault, "connection");
+            }
+        });
+    }
+    drop(doors);
+    if tokio::time::timeout(LAST_REQUESTS, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some connections were cut off");
+    }
+}
+
+async fn prepare(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<TcpStream> {
+    match accepted {
+        Ok((stream, _)) => stream.set_nodelay(true).ok().map(|()| stream),
+        Err(fault) => {
+            // Mostly too many open files: pause, or this loop takes a whole core.
+            tracing::error!(%fault, "cannot accept");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            None
+        }
+    }
+}
+
+/// What lives at a path.
+enum Place<'p> {
+    Validate,
+    Health,
+    IdentityKeys,
+    Token { org: &'p str },
+    Metadata { org: &'p str },
+    IssuerKeys { org: &'p str },
+    Live,
+    Ready,
+    Metrics,
+    Nothing,
+}
+
+impl Place<'_> {
+    /// The table of paths. Repeated slashes are collapsed; `/t/` is the issuer's older mount
+    /// (design page "agent-identity").
+    fn at(door: Door, path: &str) -> Place<'_> {
+        let mut segments = [""; 8];
+        let mut count = 0;
+        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
+            if count == segments.len() {
+                return Place::Nothing;
+            }
+            segments[count] = segment;
+            count += 1;
+        }
+        match (door, &segments[..count]) {
+            (Door::Main, ["validate"]) => Place::Validate,
+            (Door::Main, ["health"]) => Place::Health,
+            (Door::Main, ["identity", "jwks.json"]) => Place::IdentityKeys,
+            (Door::Main, ["orgs" | "t", org, "api", "v1", "oauth", "token"]) => Place::Token { org },
+            (Door::Main, ["orgs" | "t", org, "api", "v1", ".well-known", document]) => match *document {
+                "openid-configuration" | "oauth-authorization-server" => Place::Metadata { org },
+                "jwks.json" => Place::IssuerKeys { org },
+                _ => Place::Nothing,
+            },
+            (Door::Admin, ["live"]) => Place::Live,
+            (Door::Admin, ["ready"]) => Place::Ready,
+            (Door::Admin, ["metrics"]) => Place::Metrics,
+            _ => Place::Nothing,
+        }
+    }
+}
+
+async fn answer(app: &App, door: Door, request: Request<Incoming>) -> Reply {
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    let read =
+        |reply: &dyn Fn() -> Reply| if reading { reply() } else { Reply::method_not_allowed("GET, HEAD") };
+    match Place::at(door, request.uri().path()) {
+        // Any method, any body: nginx asks with those of the request it asks about.
+        Place::Validate => validate::validate(app, raw(request.headers())).await,
+        Place::Health => read(&|| admin::health(app)),
+        Place::IdentityKeys => read(&|| document(&app.identity_keys)),
+        Place::Token { .. } if request.method() != Method::POST => Reply::method_not_allowed("POST"),
+        Place::Token { .. } => token(app, request).await,
+        Place::Metadata { org } => read(&|| of_issuer(app, org, |issuer| &issuer.metadata)),
+        Place::IssuerKeys { org } => read(&|| of_issuer(app, org, |issuer| &issuer.key_set)),
+        Place::Live => read(&admin::live),
+        Place::Ready => read(&|| admin::ready(app)),
+        Place::Metrics => read(&|| admin::metrics(app)),
+        Place::Nothing => Reply::not_found(),
+    }
+}
+
+fn raw(headers: &HeaderMap) -> Raw<'_> {
+    Raw {
+        authorization: field(headers, AUTHORIZATION.as_str()),
+        x_authorization: field(headers, "x-authorization"),
+        original_uri: field(headers, "x-original-uri"),
+        request_id: field(headers, "x-request-id"),
+    }
+}
+
+fn field<'h>(headers: &'h HeaderMap, name: &str) -> Field<'h> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Field::Absent,
+        (Some(value), None) => Field::Once(value.as_bytes()),
+        (Some(_), Some(_)) => Field::Repeated,
+    }
+}
+
+async fn token(app: &App, request: Request<Incoming>) -> Reply {
+    let (head, body) = request.into_parts();
+    let body = match read_body(body).await {
+        Ok(body) => body,
+        Err(reply) => return reply,
+    };
+    let Place::Token { org } = Place::at(Door::Main, head.uri.path()) else { return Reply::not_found() };
+    let request = TokenRequest {
+        content_type: field(&head.headers, CONTENT_TYPE.as_str()),
+        authorization: field(&head.headers, AUTHORIZATION.as_str()),
+        body: &body,
+    };
+    grants::token(app, org, &request).await
+}
+
+async fn read_body(body: Incoming) -> Result<Bytes, Reply> {
+    let too_large = || Reply::error(413, "too_large", "the body is larger than 64 KiB");
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err(too_large()),
+        Err(_) => Err(Reply::error(408, "timeout", "the body took too long to arrive")),
+    }
+}
+
+/// A public document that may be kept for five minutes: keys change rarely, and a reader
+/// who meets an unknown key asks again anyway.
+fn document(json: &str) -> Reply {
+    Reply::new(200, "application/json", Bytes::from(json.to_owned()))
+        .header("cache-control", "public, max-age=300")
+}
+
+fn of_issuer(app: &App, org: &str, pick: impl Fn(&grants::Embedded) -> &String) -> Reply {
+    match app.embedded.as_ref().filter(|issuer| issuer.org == org) {
+        Some(issuer) => document(pick(issuer)),
+        None => Reply::not_found(),
+    }
+}

@@ -1,0 +1,144 @@
+//! Outcome → 200, 401, 403, 503. The only place that picks a status of /validate.
+
+use catalog::path::encode_segment;
+use token::TokenError;
+
+use crate::app::App;
+use crate::reply::{HeaderValue, Prepared, Reply};
+
+use super::target::Target;
+use super::{Field, Refusal};
+
+/// Named in every challenge (RFC 9110 section 11.5).
+const REALM: &str = "registry";
+/// When to ask again after a fault of ours, in seconds.
+const RETRY_AFTER: &str = "5";
+
+/// Whose fault a refusal is, and so what nginx must do with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// 401 without an error code: no token was shown (RFC 6750 section 3.1).
+    Unasked,
+    /// 401: the token is no good.
+    Unproven,
+    /// 403: known or not, not this.
+    Forbidden,
+    /// 503: we could not tell. nginx then refuses, which is right.
+    Ours,
+}
+
+/// 200: the prepared headers and body, and one header more.
+pub(super) fn allowed(app: &App, prepared: &Prepared, name: &'static str, value: HeaderValue) -> Reply {
+    app.metrics.allowed.inc();
+    Reply::prepared(200, prepared, name, value)
+}
+
+/// Whether a failed proof says nothing about the token.
+pub(super) fn is_ours(why: &TokenError) -> bool {
+    of_token(why) == Verdict::Ours
+}
+
+/// Everything but 200.
+pub(super) fn refused(app: &App, request_id: Field<'_>, target: &Target, why: &Refusal) -> Reply {
+    let verdict = verdict(why);
+    let message = outward(why);
+    log(verdict, request_id, why);
+    match verdict {
+        Verdict::Unasked => {
+            app.metrics.unauthenticated.inc();
+            let challenge = format!("Bearer realm=\"{REALM}\"{}", metadata(app, target));
+            Reply::error(401, "unauthorized", &message).header("www-authenticate", &challenge)
+        }
+        Verdict::Unproven => {
+            app.metrics.unauthenticated.inc();
+            let challenge = format!(
+                "Bearer realm=\"{REALM}\", error=\"invalid_token\", error_description=\"{message}\"{}",
+                metadata(app, target)
+            );
+            Reply::error(401, "invalid_token", &message).header("www-authenticate", &challenge)
+        }
+        Verdict::Forbidden => {
+            app.metrics.forbidden.inc();
+            let code = match why {
+                Refusal::OutOfReach(_) => "insufficient_scope",
+                Refusal::Path(_) | Refusal::Repeated(_) | Refusal::TwoTokens | Refusal::Token(_) => {
+                    "forbidden"
+                }
+            };
+            let challenge = format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\"");
+            let reply = Reply::error(403, code, &message);
+            if code == "forbidden" { reply } else { reply.header("www-authenticate", &challenge) }
+        }
+        Verdict::Ours => {
+            app.metrics.failed.inc();
+            Reply::error(503, "temporarily_unavailable", &message).header("retry-after", RETRY_AFTER)
+        }
+    }
+    .no_store()
+}
+
+fn verdict(why: &Refusal) -> Verdict {
+    match why {
+        Refusal::Token(why) => of_token(why),
+        Refusal::TwoTokens => Verdict::Unproven,
+        Refusal::Repeated("Authorization" | "X-Authorization") => Verdict::Unproven,
+        Refusal::Repeated(_) | Refusal::Path(_) | Refusal::OutOfReach(_) => Verdict::Forbidden,
+    }
+}
+
+fn of_token(why: &TokenError) -> Verdict {
+    match why {
+        TokenError::Missing => Verdict::Unasked,
+        TokenError::TooLong
+        | TokenError::Malformed(_)
+        | TokenError::Algorithm
+        | TokenError::Critical
+        | TokenError::Kind
+        | TokenError::UnknownIssuer
+        | TokenError::UnknownKey
+        | TokenError::Signature
+        | TokenError::Expired
+        | TokenError::NotYetValid
+        | TokenError::Audience
+        | TokenError::Claim(_) => Verdict::Unproven,
+        TokenError::Unavailable | TokenError::Key(_) => Verdict::Ours,
+    }
+}
+
+/// What to tell the caller: nothing of the token, nothing of our inside.
+fn outward(why: &Refusal) -> String {
+    match why {
+        Refusal::Token(TokenError::Key(_)) => TokenError::Unavailable.to_string(),
+        Refusal::Token(why) => why.to_string(),
+        Refusal::Repeated(header) => format!("the header {header} was sent more than once"),
+        Refusal::TwoTokens => "Authorization and X-Authorization differ: send one of them".to_owned(),
+        Refusal::Path(fault) => fault.to_string(),
+        Refusal::OutOfReach(_) => "none of your scopes reaches this MCP server".to_owned(),
+    }
+}
+
+/// Where a client finds out who issues tokens for an MCP server (RFC 9728 sections 3.1 and 5.1).
+fn metadata(app: &App, target: &Target) -> String {
+    match target {
+        Target::Registry => String::new(),
+        Target::Server { path, .. } => {
+            let path: Vec<String> = path.trim_matches('/').split('/').map(encode_segment).collect();
+            let (url, path) = (&app.public_url, path.join("/"));
+            format!(", resource_metadata=\"{url}/.well-known/oauth-protected-resource/{path}\"")
+        }
+    }
+}
+
+fn log(verdict: Verdict, request_id: Field<'_>, why: &Refusal) {
+    let id = match request_id {
+        Field::Once(id) if id.len() <= 128 && id.iter().all(u8::is_ascii_graphic) => id,
+        Field::Once(_) | Field::Absent | Field::Repeated => b"-",
+    };
+    let id = String::from_utf8_lossy(id);
+    match verdict {
+        Verdict::Ours => tracing::error!(request_id = %id, ?why, "no decision"),
+        Verdict::Unasked | Verdict::Unproven | Verdict::Forbidden => {
+            tracing::debug!(request_id = %id, ?why, "refused");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Proofs kept for the next request with the same token.
+//!
+//! Keyed by the token itself, hashed with a random seed and compared whole: a hash alone
+//! could be made to collide with somebody else's token.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use access::identity;
+use ahash::RandomState;
+use arc_swap::ArcSwap;
+use moka::sync::Cache as Moka;
+use token::{TokenError, expired};
+
+use crate::app::App;
+use crate::reply::{HeaderValue, Prepared, Reply};
+
+use super::prove::Facts;
+use super::target::Target;
+use super::{Refusal, answer};
+
+/// How long a proof is kept, in seconds.
+const KEPT: u64 = 300;
+/// How long a refusal is kept, in seconds: enough to make a broken client cheap.
+const REFUSAL_KEPT: u64 = 5;
+/// How much memory proofs and refusals may take, in bytes.
+const CAPACITY: (u64, u64) = (64 << 20, 8 << 20);
+/// How many servers one proof keeps a prepared answer for.
+const SERVERS: usize = 16;
+
+type Table<V> = Moka<Box<[u8]>, V, RandomState>;
+
+/// What was proven, and what was refused a moment ago.
+pub(crate) struct Cache {
+    proofs: Table<Arc<Proof>>,
+    refusals: Table<Refused>,
+    generation: Arc<AtomicU64>,
+}
+
+/// A proven token and the answers it opens, ready-made.
+pub(super) struct Proof {
+    facts: Facts,
+    proven_at: u64,
+    generation: u64,
+    registry: Prepared,
+    servers: RwLock<Vec<(Box<str>, Arc<Prepared>)>>,
+    sealed: ArcSwap<Sealed>,
+}
+
+/// A sealed identity as a header.
+pub(super) struct Sealed {
+    pub(super) value: HeaderValue,
+    /// In seconds since the epoch.
+    pub(super) renew_at: u64,
+}
+
+#[derive(Clone)]
+struct Refused {
+    why: TokenError,
+    at: u64,
+    generation: u64,
+}
+
+impl Cache {
+    /// An empty cache. Whoever counts `generation` up makes everything in it void: keys
+    /// changed, so what they proved is no longer proven.
+    pub(crate) fn new(generation: Arc<AtomicU64>) -> Cache {
+        let (proofs, refusals) = CAPACITY;
+        Cache {
+            proofs: Moka::builder()
+                .max_capacity(proofs)
+                .weigher(|token: &Box<[u8]>, proof: &Arc<Proof>| weight(token.len() + proof.size()))
+                .time_to_live(Duration::from_secs(KEPT))
+                .build_with_hasher(RandomState::new()),
+            refusals: Moka::builder()
+                .max_capacity(refusals)
+                .weigher(|token: &Box<[u8]>, _: &Refused| weight(token.len() + 256))
+                .time_to_live(Duration::from_secs(REFUSAL_KEPT))
+                .build_with_hasher(RandomState::new()),
+            generation,
+        }
+    }
+
+    /// The number that proofs made from now on must bear.
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// What is known of a token now. Its `exp` is looked at each time: the table's own time
+    /// limit knows nothing of it.
+    pub(super) fn get(&self, token: &str, now: u64) -> Option<Result<Arc<Proof>, TokenError>> {
+        let generation = self.generation();
+        if let Some(proof) = self.proofs.get(token.as_bytes()) {
+            let fresh = proof.generation == generation && now.abs_diff(proof.proven_at) < KEPT;
+            if fresh && !expired(proof.facts.expires_at, now) {
+                return Some(Ok(proof));
+            }
+        }
+        let refused = self.refusals.get(token.as_bytes())?;
+        let fresh = refused.generation == generation && now.abs_diff(refused.at) < REFUSAL_KEPT;
+        fresh.then_some(Err(refused.why))
+    }
+
+    /// Keeps what was found, but no fault of ours: it may be over with the next request.
+    pub(super) fn put(&self, token: &str, now: u64, generation: u64, found: &Result<Arc<Proof>, TokenError>) {
+        let key = || Box::from(token.as_bytes());
+        match found {
+            Ok(proof) => self.proofs.insert(key(), Arc::clone(proof)),
+            Err(why) if answer::is_ours(why) => {}
+            Err(why) => self.refusals.insert(key(), Refused { why: why.clone(), at: now, generation }),
+        }
+    }
+}
+
+impl Proof {
+    /// Prepares the answers of a proven token.
+    pub(super) fn new(app: &App, facts: Facts, now: u64, generation: u64) -> Result<Proof, TokenError> {
+        Ok(Proof {
+            registry: facts.prepare(app, None)?,
+            sealed: ArcSwap::from_pointee(facts.seal(app, now)?),
+            facts,
+            proven_at: now,
+            generation,
+            servers: RwLock::default(),
+        })
+    }
+
+    /// The answer for a target. An MCP server must be within the caller's reach; methods and
+    /// tools stand in the body and are decided by the registry's gateway.
+    pub(super) fn answer_for(&self, app: &App, target: &Target) -> Result<Reply, Refusal> {
+        let sealed = self.sealed(app).map_err(Refusal::Token)?;
+        match target {
+            Target::Registry => Ok(answer::allowed(app, &self.registry, identity::SEALED, sealed)),
+            Target::Server { name, .. } => {
+                let prepared = self.server(app, name)?;
+                Ok(answer::allowed(app, &prepared, identity::SEALED, sealed))
+            }
+        }
+    }
+
+    fn sealed(&self, app: &App) -> Result<HeaderValue, TokenError> {
+        let now = app.now();
+        let sealed = self.sealed.load();
+        if now < sealed.renew_at {
+            return Ok(sealed.value.clone());
+        }
+        let renewed = self.facts.seal(app, now)?;
+        let value = renewed.value.clone();
+        self.sealed.store(Arc::new(renewed));
+        Ok(value)
+    }
+
+    fn server(&self, app: &App, name: &str) -> Result<Arc<Prepared>, Refusal> {
+        // A poisoned lock guards a list that is only ever pushed to: it is still good.
+        let kept = self.servers.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, prepared)) = kept.iter().find(|(held, _)| **held == *name) {
+            return Ok(Arc::clone(prepared));
+        }
+        drop(kept);
+        if !app.policy.may_reach_server(&self.facts.who.scopes, name) {
+            return Err(Refusal::OutOfReach(name.to_owned()));
+        }
+        let prepared = Arc::new(self.facts.prepare(app, Some(name)).map_err(Refusal::Token)?);
+        let mut kept = self.servers.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() < SERVERS {
+            kept.push((name.into(), Arc::clone(&prepared)));
+        }
+        Ok(prepared)
+    }
+
+    /// About how much memory it may come to take, in bytes.
+    fn size(&self) -> usize {
+        let facts: usize = self.facts.who.groups.iter().map(|group| group.len() + 24).sum();
+        let sealed = self.sealed.load().value.len();
+        512 + facts + sealed + self.registry.size() * 3
+    }
+}
+
+fn weight(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}

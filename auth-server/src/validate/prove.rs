@@ -1,0 +1,73 @@
+//! A token not seen before → a proof that can be kept.
+
+use access::Principal;
+use access::identity::{self, IdentityClaims};
+use serde_json::{Value, json};
+use token::{Claims, TokenError};
+
+use crate::app::App;
+use crate::reply::{HeaderValue, Prepared};
+
+use super::cache::{Proof, Sealed};
+
+/// How long a sealed identity is handed out before it is sealed anew, in seconds.
+const STEP: u64 = 30;
+/// How long the last request that carries a sealed identity can still use it, in seconds.
+const LIFE: u64 = 60;
+
+/// Verifies a token and prepares the answers it opens.
+pub(super) async fn prove(
+    app: &App,
+    token: &str,
+    now: u64,
+    generation: u64,
+) -> Result<std::sync::Arc<Proof>, TokenError> {
+    let verified = token::verify::<Claims, _>(token, &app.issuers, now).await?;
+    let (who, subject) = verified.issuer.principal(&verified.claims, &app.policy)?;
+    let method = verified.issuer.method.clone();
+    Proof::new(app, Facts { who, subject, method, expires_at: verified.expires_at }, now, generation)
+        .map(std::sync::Arc::new)
+}
+
+/// What a token proved.
+pub(super) struct Facts {
+    pub(super) who: Principal,
+    pub(super) subject: String,
+    pub(super) method: String,
+    /// The token's `exp`.
+    pub(super) expires_at: u64,
+}
+
+impl Facts {
+    /// The answer for a target, but for the sealed identity.
+    pub(super) fn prepare(&self, app: &App, server: Option<&str>) -> Result<Prepared, TokenError> {
+        let mut headers = identity::plain_headers(&self.who);
+        headers.push((identity::AUTH_METHOD, self.method.clone()));
+        headers.extend(server.map(|name| (identity::SERVER_NAME, identity::encode(name))));
+        // Which tool is called stands in the request's body, which is not read here.
+        let body = json!({
+            "valid": true,
+            "username": self.who.username,
+            "client_id": self.who.client_id,
+            "groups": self.who.groups,
+            "scopes": self.who.scopes.iter().collect::<Vec<_>>(),
+            "method": self.method,
+            "server_name": server,
+            "tool_name": Value::Null,
+            "expires_at": self.expires_at,
+            "policy_version": app.policy.version(),
+        });
+        Prepared::new(headers, &body).ok_or(TokenError::Claim("a name that no header can carry"))
+    }
+
+    /// Seals the identity (design page "auth-and-nginx", section 3): it never outlives the
+    /// access token.
+    pub(super) fn seal(&self, app: &App, now: u64) -> Result<Sealed, TokenError> {
+        let exp = now.saturating_add(LIFE + STEP).min(self.expires_at);
+        let claims =
+            IdentityClaims::new(&self.who, &self.subject, app.policy.version(), now, exp, app.unique());
+        let seal = app.identity.sign(identity::TYPE, &claims)?;
+        let value = HeaderValue::try_from(seal).map_err(|fault| TokenError::Key(fault.to_string()))?;
+        Ok(Sealed { value, renew_at: now.saturating_add(STEP) })
+    }
+}

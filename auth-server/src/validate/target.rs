@@ -1,0 +1,102 @@
+//! X-Original-URI → what the request is for: the registry, or an MCP server behind it.
+
+use catalog::path::{RequestPath, TargetFault};
+
+use super::{Field, Refusal};
+
+/// What a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The registry's own routes, or no route at all: who the caller is must be proven, and
+    /// the registry decides what he may do.
+    Registry,
+    /// An MCP server.
+    Server {
+        /// Its path, without slashes around it: the name that policies use.
+        name: String,
+        /// The path asked for: the resource of RFC 9728.
+        path: String,
+    },
+}
+
+/// First segments that are the registry's: no MCP server lives there.
+const REGISTRY: [&str; 4] = ["api", "docs", "health", ".well-known"];
+/// Last segments that name a transport of an MCP server, not the server.
+const TRANSPORTS: [&str; 3] = ["/mcp", "/sse", "/messages"];
+
+impl Target {
+    /// Reads the header that nginx sets to the request's target as the client wrote it.
+    ///
+    /// # Errors
+    /// [`Refusal::Path`] for a spelling that two readers could read differently: it is
+    /// refused, never repaired (design page "auth-and-nginx", section 1).
+    pub(crate) fn of(original_uri: Field<'_>) -> Result<Target, Refusal> {
+        let target = match original_uri {
+            // Asked directly, not for a request behind nginx.
+            Field::Absent => return Ok(Target::Registry),
+            Field::Once(target) => target,
+            Field::Repeated => return Err(Refusal::Repeated("X-Original-URI")),
+        };
+        let target = std::str::from_utf8(target).map_err(|_| Refusal::Path(TargetFault::BrokenEncoding))?;
+        let path = RequestPath::parse(target).map_err(Refusal::Path)?;
+        let path = path.as_str();
+        let whole = path.trim_matches('/');
+        let first = whole.split('/').next().unwrap_or_default();
+        if first.is_empty() || REGISTRY.contains(&first) {
+            return Ok(Target::Registry);
+        }
+        let name = TRANSPORTS.iter().find_map(|transport| whole.strip_suffix(transport)).unwrap_or(whole);
+        Ok(Target::Server { name: name.to_owned(), path: path.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registry_or_server() {
+        for (uri, name) in [
+            ("/api/agents", None),
+            ("/api", None),
+            ("/", None),
+            ("/docs/", None),
+            ("/.well-known/oauth-protected-resource", None),
+            ("/apis/mcp", Some("apis")),
+            ("/currenttime/mcp", Some("currenttime")),
+            ("/currenttime/sse?session=/../api", Some("currenttime")),
+            ("/currenttime/", Some("currenttime")),
+            ("/team%2Fclock/mcp", Some("team/clock")),
+            ("/mcp", Some("mcp")),
+        ] {
+            let expected = name.map(str::to_owned);
+            let found = match Target::of(Field::Once(uri.as_bytes())) {
+                Ok(Target::Registry) => None,
+                Ok(Target::Server { name, .. }) => Some(name),
+                Err(refusal) => panic!("{uri}: {refusal:?}"),
+            };
+            assert_eq!(found, expected, "{uri}");
+        }
+        assert_eq!(Target::of(Field::Absent), Ok(Target::Registry));
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        for uri in [
+            "/x/../api",
+            "/%2e%2e/api",
+            "/..%252fapi",
+            "//api",
+            "/api//agents",
+            "/a%00b",
+            "http://host/api",
+            "*",
+            "",
+            "/a\\b",
+        ] {
+            assert!(matches!(Target::of(Field::Once(uri.as_bytes())), Err(Refusal::Path(_))), "{uri}");
+        }
+        assert!(matches!(Target::of(Field::Once(b"/\xff")), Err(Refusal::Path(_))));
+        assert_eq!(Target::of(Field::Repeated), Err(Refusal::Repeated("X-Original-URI")));
+    }
+}

@@ -1,0 +1,232 @@
+//! The whole stack on this machine: auth-server, registry and nginx around one data folder.
+//!
+//! `make up`, `make run`, `make demo` and the whole-stack tests all start it here.
+
+pub mod build;
+mod ports;
+mod processes;
+pub mod run_file;
+mod secrets;
+mod servers;
+pub mod token;
+pub mod wait;
+mod worker;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub use self::processes::Life;
+use self::processes::{Process, Starter};
+pub use self::run_file::RunFile;
+pub use self::secrets::{Client, Clients};
+use self::servers::Plan;
+use crate::fault::{Fault, Outcome};
+use crate::{files, nginx, say, setup};
+
+/// What a stack is made of.
+#[derive(Debug, Clone)]
+pub struct StackOptions {
+    /// The one folder everything is written to.
+    pub data: PathBuf,
+    /// The folder of the servers' binaries.
+    pub binaries: PathBuf,
+    /// Where callers reach the gateway; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Host names the gateway answers to.
+    pub server_names: Vec<String>,
+    /// The model's folder; without one, semantic search answers 503.
+    pub model: Option<PathBuf>,
+    /// scopes.yml.
+    pub policy: PathBuf,
+    /// Identity providers beside the embedded issuer.
+    pub issuers: Option<PathBuf>,
+    /// Clients beside the ready ones: id and groups.
+    pub extra_clients: Vec<(String, Vec<String>)>,
+    /// Requests per second one address may make, and token requests.
+    pub rates: (u32, u32),
+    /// Whether it ends with us.
+    pub life: Life,
+}
+
+impl StackOptions {
+    /// A stack in this folder, on a free port, ending with us.
+    #[must_use]
+    pub fn new(data: PathBuf, binaries: PathBuf) -> Self {
+        Self {
+            data,
+            binaries,
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            server_names: nginx::local_names(),
+            model: None,
+            policy: crate::root().join("deploy/scopes.yml"),
+            issuers: None,
+            extra_clients: Vec::new(),
+            rates: (nginx::RATE, nginx::TOKEN_RATE),
+            life: Life::WithParent,
+        }
+    }
+}
+
+/// A running stack. It is stopped when dropped, unless it is left alone.
+pub struct Stack {
+    plan: Plan,
+    starter: Starter,
+    state: Mutex<State>,
+}
+
+/// What a restart of the registry changes. Dropped in this order: the door first.
+struct State {
+    run: RunFile,
+    nginx: Process,
+    registry: Process,
+    auth_server: Process,
+}
+
+impl Stack {
+    /// Starts everything and waits until it answers. What was started ends again when a later step fails.
+    pub async fn start(mut options: StackOptions) -> Outcome<Self> {
+        options.data = files::absolute(&options.data)?;
+        setup::nginx()?;
+        refuse_a_second_one(&options)?;
+        let held = ports::hold(options.listen)?;
+        let gateway = format!("http://{}", held.address);
+        let starter = Starter::new(options.life);
+        let plan = servers::plan(options)?;
+
+        let (auth_server, auth) = servers::start_auth_server(&plan, &starter, &gateway).await?;
+        let (mut registry, url) = servers::start_registry(&plan, &starter, &gateway, &auth.url, None).await?;
+        let nginx = servers::start_nginx(&plan, &starter, held, &auth.url, &url)?;
+        become_healthy(&plan, &gateway, &mut registry).await?;
+
+        let issuer = format!("{gateway}/orgs/{}/api/v1", servers::ORG);
+        let run = RunFile {
+            gateway,
+            registry: run_file::Registry { url: Some(url), socket: plan.socket.clone(), pid: registry.pid() },
+            auth_server: run_file::AuthServer {
+                url: auth.url,
+                admin_url: auth.admin_url,
+                pid: auth_server.pid(),
+            },
+            nginx: run_file::Nginx { pid: nginx.pid() },
+            token_endpoint: format!("{issuer}/oauth/token"),
+            issuer,
+            clients: plan.clients.clone(),
+        };
+        run.write(&plan.options.data)?;
+        Ok(Self { plan, starter, state: Mutex::new(State { run, nginx, registry, auth_server }) })
+    }
+
+    /// What `run.json` says now.
+    #[must_use]
+    pub fn run(&self) -> RunFile {
+        self.state().run.clone()
+    }
+
+    /// The data folder, from the root.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.plan.options.data
+    }
+
+    /// URL of the gateway.
+    #[must_use]
+    pub fn gateway(&self) -> String {
+        self.run().gateway
+    }
+
+    /// URL of the registry on loopback, past the gateway.
+    #[must_use]
+    pub fn registry_url(&self) -> String {
+        self.run().registry.url.unwrap_or_default()
+    }
+
+    /// URL of the auth-server, past the gateway.
+    #[must_use]
+    pub fn auth_url(&self) -> String {
+        self.run().auth_server.url
+    }
+
+    /// An access token for one of the clients.
+    pub async fn token(&self, client: &str) -> Outcome<String> {
+        token::fetch(&self.run(), client).await.map(|token| token.access_token)
+    }
+
+    /// Kills the registry with SIGKILL, as a power cut would.
+    pub fn kill_registry(&self) {
+        self.state().registry.kill();
+    }
+
+    /// Starts the registry again where it was, and waits until it answers through the gateway.
+    pub async fn restart_registry(&self) -> Outcome<()> {
+        self.state().registry.stop();
+        let run = self.run();
+        let before = run.registry.url.as_deref();
+        let started =
+            servers::start_registry(&self.plan, &self.starter, &run.gateway, &run.auth_server.url, before);
+        let (mut process, _) = started.await?;
+        become_healthy(&self.plan, &run.gateway, &mut process).await?;
+        let mut state = self.state();
+        state.run.registry.pid = process.pid();
+        state.registry = process;
+        state.run.write(&self.plan.options.data)
+    }
+
+    /// A fault when one of the three has ended.
+    pub fn still_runs(&self) -> Outcome<()> {
+        let mut state = self.state();
+        state.nginx.still_runs()?;
+        state.registry.still_runs()?;
+        state.auth_server.still_runs()
+    }
+
+    /// Leaves it running when we end; `run_file::stop` stops it.
+    pub fn leave(self) {
+        let mut state = self.state();
+        state.nginx.leave();
+        state.registry.leave();
+        state.auth_server.leave();
+        // Otherwise our own drop would take run.json away.
+        state.run.gateway.clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A poisoned lock means that a test failed while it held it; the stack itself is still whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        if !self.gateway().is_empty() {
+            run_file::remove(&self.plan.options.data);
+        }
+    }
+}
+
+async fn become_healthy(plan: &Plan, gateway: &str, registry: &mut Process) -> Outcome<()> {
+    let state = wait::for_health(gateway, registry).await?;
+    if plan.options.model.is_some() && state != "ready" {
+        let log = plan.log("registry");
+        return Err(Fault::new(format!(
+            "the registry could not load the model ({state}): see {}",
+            log.display()
+        )));
+    }
+    Ok(())
+}
+
+/// One stack per data folder: two would write the same files.
+fn refuse_a_second_one(options: &StackOptions) -> Outcome<()> {
+    let Some(run) = RunFile::read(&options.data)? else { return Ok(()) };
+    let alive = run.alive(&options.data).len();
+    if alive == 3 {
+        let data = options.data.display();
+        return Err(Fault::new(format!(
+            "a stack already runs in {data} at {}: type make down first",
+            run.gateway
+        )));
+    }
+    say("the last stack in this data folder did not end in order: tidying up after it");
+    run_file::stop(&options.data).map(drop)
+}

@@ -1,0 +1,57 @@
+//! Ports on loopback: a free one, or a clear word when the wanted one is taken.
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, TcpListener};
+
+use crate::fault::{Fault, Outcome};
+
+/// A port held for a server that is started a moment later; dropping it lets the server take it.
+#[derive(Debug)]
+pub(super) struct Held {
+    listener: TcpListener,
+    /// The address, with the real port where 0 was asked for.
+    pub(super) address: SocketAddr,
+}
+
+/// Takes the address, so that nobody else does while the other servers start.
+pub(super) fn hold(wanted: SocketAddr) -> Outcome<Held> {
+    let listener = TcpListener::bind(wanted).map_err(|cause| Fault::new(refusal(wanted, cause.kind())))?;
+    let address = listener.local_addr().map_err(|cause| Fault::new(format!("no free port: {cause}")))?;
+    Ok(Held { listener, address })
+}
+
+impl Held {
+    /// Lets go; the caller starts its server now.
+    pub(super) fn release(self) -> SocketAddr {
+        drop(self.listener);
+        self.address
+    }
+}
+
+fn refusal(wanted: SocketAddr, kind: ErrorKind) -> String {
+    match kind {
+        ErrorKind::AddrInUse => {
+            format!("{wanted} is taken: stop what listens there, or choose another port with PORT=…")
+        }
+        ErrorKind::PermissionDenied => {
+            format!("only root may listen on {wanted}: choose a port from 1024 on with PORT=…")
+        }
+        ErrorKind::AddrNotAvailable => format!("{wanted} is no address of this machine"),
+        other => format!("cannot listen on {wanted}: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let first = hold(SocketAddr::from(([127, 0, 0, 1], 0))).expect("some port is free");
+        assert_ne!(first.address.port(), 0);
+        let refusal = hold(first.address).expect_err("it is held").to_string();
+        assert!(refusal.starts_with(&format!("{} is taken", first.address)), "{refusal}");
+        let address = first.release();
+        hold(address).expect("it is free again");
+    }
+}

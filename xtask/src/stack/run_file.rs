@@ -1,0 +1,142 @@
+//! `run.json`: where a running stack is and how to sign in, for scripts. Private, because it holds secrets.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::processes::{is_ours, stop_by_id};
+use super::secrets::Clients;
+use crate::fault::{Doing as _, Fault, Outcome};
+use crate::files;
+
+/// The whole file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunFile {
+    /// URL of the gateway: what callers use.
+    pub gateway: String,
+    /// The registry behind it.
+    pub registry: Registry,
+    /// The auth-server behind it.
+    pub auth_server: AuthServer,
+    /// The gateway's process.
+    pub nginx: Nginx,
+    /// The `iss` of the tokens.
+    pub issuer: String,
+    /// Where tokens are had, through the gateway.
+    pub token_endpoint: String,
+    /// Who can sign in.
+    pub clients: Clients,
+}
+
+/// Where the registry listens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Registry {
+    /// On loopback.
+    pub url: Option<String>,
+    /// For nginx.
+    pub socket: Option<PathBuf>,
+    /// Its process id.
+    pub pid: u32,
+}
+
+/// Where the auth-server listens.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuthServer {
+    /// For nginx and the registry.
+    pub url: String,
+    /// For its operator.
+    pub admin_url: String,
+    /// Its process id.
+    pub pid: u32,
+}
+
+/// The gateway's process.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Nginx {
+    /// The master's process id.
+    pub pid: u32,
+}
+
+impl RunFile {
+    /// Writes it for this user alone.
+    pub fn write(&self, data: &Path) -> Outcome<()> {
+        let text = serde_json::to_vec_pretty(self).doing(|| "spell run.json".into())?;
+        files::replace(&at(data), &text, 0o600)
+    }
+
+    /// Reads it, if there is one.
+    pub fn read(data: &Path) -> Outcome<Option<Self>> {
+        let file = at(data);
+        match fs::read(&file) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).doing(|| format!("read {}", file.display()))
+            }
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(Fault::new(format!("cannot read {}: {cause}", file.display()))),
+        }
+    }
+
+    /// Its processes that are alive, in the order in which they are to be stopped: the door first.
+    #[must_use]
+    pub fn alive(&self, data: &Path) -> Vec<u32> {
+        let pids = [self.nginx.pid, self.registry.pid, self.auth_server.pid];
+        pids.into_iter().filter(|pid| is_ours(*pid, data)).collect()
+    }
+}
+
+/// Stops what runs in this data folder, and says how many processes that were.
+pub fn stop(data: &Path) -> Outcome<usize> {
+    let Some(run) = RunFile::read(data)? else { return Ok(0) };
+    let alive = run.alive(data);
+    for pid in &alive {
+        stop_by_id(*pid, data);
+    }
+    remove(data);
+    Ok(alive.len())
+}
+
+/// Takes the file away: nothing runs here any more.
+pub fn remove(data: &Path) {
+    let _ = fs::remove_file(at(data));
+}
+
+fn at(data: &Path) -> PathBuf {
+    data.join("run.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn it_is_private_and_has_the_promised_keys() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = RunFile {
+            gateway: "http://127.0.0.1:8080".into(),
+            registry: Registry { url: None, socket: Some("/s".into()), pid: 1 },
+            auth_server: AuthServer { url: "u".into(), admin_url: "a".into(), pid: 1 },
+            nginx: Nginx { pid: 1 },
+            issuer: "i".into(),
+            token_endpoint: "t".into(),
+            clients: Clients::new(),
+        };
+        run.write(folder.path()).expect("it can be written");
+        let file = at(folder.path());
+        assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+        let value: serde_json::Value =
+            serde_json::from_slice(&fs::read(&file).expect("readable")).expect("JSON");
+        assert_eq!(
+            value,
+            serde_json::json!({
+                "gateway": "http://127.0.0.1:8080", "registry": {"url": null, "socket": "/s", "pid": 1},
+                "auth_server": {"url": "u", "admin_url": "a", "pid": 1}, "nginx": {"pid": 1},
+                "issuer": "i", "token_endpoint": "t", "clients": {}
+            })
+        );
+        // Process 1 has nothing to do with this folder: the file is stale, and nothing is stopped.
+        assert_eq!(stop(folder.path()), Ok(0));
+        assert!(!file.exists());
+    }
+}

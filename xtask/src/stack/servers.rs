@@ -1,0 +1,182 @@
+//! The three command lines: what each program of the stack is told at its start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Command;
+
+use super::ports::Held;
+use super::processes::{Process, Starter};
+use super::secrets::{self, Clients};
+use super::worker::{self, Worker};
+use super::{StackOptions, wait};
+use crate::fault::{Doing as _, Fault, Outcome};
+use crate::nginx::{self, Gateway, Upstream};
+use crate::{files, say};
+
+/// The organisation of the embedded issuer.
+pub(super) const ORG: &str = "default";
+
+/// What is decided before the first process starts.
+pub(super) struct Plan {
+    pub(super) options: StackOptions,
+    pub(super) clients: Clients,
+    pub(super) socket: Option<PathBuf>,
+    clients_file: PathBuf,
+    worker: Worker,
+}
+
+/// Where the auth-server listens.
+pub(super) struct Auth {
+    pub(super) url: String,
+    pub(super) admin_url: String,
+}
+
+impl Plan {
+    /// Where a program's words go.
+    pub(super) fn log(&self, name: &str) -> PathBuf {
+        self.options.data.join("logs").join(format!("{name}.log"))
+    }
+
+    fn ready_file(&self, name: &str) -> PathBuf {
+        self.options.data.join("run").join(format!("{name}.json"))
+    }
+
+    fn program(&self, name: &str) -> PathBuf {
+        self.options.binaries.join(name)
+    }
+}
+
+/// Makes the folders and the secrets, and chooses how nginx reaches the registry.
+pub(super) fn plan(options: StackOptions) -> Outcome<Plan> {
+    let data = &options.data;
+    for name in ["auth-server", "registry"] {
+        if !options.binaries.join(name).is_file() {
+            return Err(Fault::new(format!("{name} is not built in {}", options.binaries.display())));
+        }
+    }
+    if !options.policy.is_file() {
+        return Err(Fault::new(format!(
+            "there is no policy at {}: choose one with POLICY=…",
+            options.policy.display()
+        )));
+    }
+    // Open for passing through, so that nginx's workers reach the socket; what is secret has its own mode.
+    files::make_dir(&data.join("run"), 0o755)?;
+    files::make_dir(&data.join("logs"), 0o700)?;
+    files::make_dir(&data.join("auth-server"), 0o700)?;
+    files::make_dir(&data.join("registry"), 0o700)?;
+    let (clients, clients_file) =
+        secrets::prepare(data, &options.binaries.join("auth-server"), &options.extra_clients)?;
+    let worker = worker::worker()?;
+    let socket = worker::socket(data);
+    let socket = match worker::obstacle(&socket, &worker) {
+        None => Some(socket),
+        Some(why) => {
+            say(&format!("nginx reaches the registry over loopback TCP, not over a socket: {why}"));
+            None
+        }
+    };
+    Ok(Plan { options, clients, socket, clients_file, worker })
+}
+
+/// Starts the auth-server and waits until it listens.
+pub(super) async fn start_auth_server(
+    plan: &Plan,
+    starter: &Starter,
+    public_url: &str,
+) -> Outcome<(Process, Auth)> {
+    let ready = fresh(plan.ready_file("auth-server"))?;
+    let mut command = Command::new(plan.program("auth-server"));
+    command
+        .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--org", ORG])
+        .args(["--public-url", public_url])
+        .arg("--state")
+        .arg(plan.options.data.join("auth-server"))
+        .arg("--policy")
+        .arg(&plan.options.policy)
+        .arg("--clients")
+        .arg(&plan.clients_file)
+        .arg("--ready-file")
+        .arg(&ready);
+    if let Some(issuers) = &plan.options.issuers {
+        command.arg("--issuers").arg(issuers);
+    }
+    let mut process = starter.start("auth-server", &command, &plan.log("auth-server"))?;
+    let said = wait::for_ready_file("the auth-server", &ready, &mut process).await?;
+    Ok((process, Auth { url: wait::url(&said, "url")?, admin_url: wait::url(&said, "admin_url")? }))
+}
+
+/// Starts the registry and waits until it listens; `before` is its URL when it is started again, since
+/// nginx goes on looking for it there.
+pub(super) async fn start_registry(
+    plan: &Plan,
+    starter: &Starter,
+    public_url: &str,
+    auth_url: &str,
+    before: Option<&str>,
+) -> Outcome<(Process, String)> {
+    let ready = fresh(plan.ready_file("registry"))?;
+    let mut command = Command::new(plan.program("registry"));
+    command
+        .args(["--listen", before.and_then(|url| url.strip_prefix("http://")).unwrap_or("127.0.0.1:0")])
+        .args(["--public-url", public_url])
+        .args(["--identity-keys-url", &format!("{auth_url}/identity/jwks.json")])
+        .arg("--state")
+        .arg(plan.options.data.join("registry"))
+        .arg("--policy")
+        .arg(&plan.options.policy)
+        .arg("--ready-file")
+        .arg(&ready);
+    if let Some(socket) = &plan.socket {
+        command.arg("--socket").arg(socket).args(["--socket-group", &plan.worker.group]);
+    }
+    if let Some(model) = &plan.options.model {
+        command.arg("--model").arg(model);
+    }
+    let mut process = starter.start("registry", &command, &plan.log("registry"))?;
+    let said = wait::for_ready_file("the registry", &ready, &mut process).await?;
+    Ok((process, wait::url(&said, "url")?))
+}
+
+/// Renders the configuration, lets nginx check it, and starts it on the port held for it.
+pub(super) fn start_nginx(
+    plan: &Plan,
+    starter: &Starter,
+    held: Held,
+    auth_url: &str,
+    registry_url: &str,
+) -> Outcome<Process> {
+    let registry = match &plan.socket {
+        Some(socket) => Upstream::Socket(socket.clone()),
+        None => Upstream::Tcp(address(registry_url)?),
+    };
+    let dir = plan.options.data.join("nginx");
+    let gateway = Gateway {
+        listen: held.address,
+        server_names: plan.options.server_names.clone(),
+        registry,
+        auth_server: address(auth_url)?,
+        dir: dir.clone(),
+        user: plan.worker.user.clone(),
+        workers: None,
+        max_body: "1m".into(),
+        rate: plan.options.rates.0,
+        token_rate: plan.options.rates.1,
+    };
+    let file = nginx::write(&gateway)?;
+    let command = nginx::command(&dir, &file)?;
+    held.release();
+    starter.start("nginx", &command, &plan.log("nginx"))
+}
+
+fn address(url: &str) -> Outcome<SocketAddr> {
+    url.strip_prefix("http://").unwrap_or(url).parse().doing(|| format!("read the address {url}"))
+}
+
+/// The ready file of the last start would be believed.
+fn fresh(file: PathBuf) -> Outcome<PathBuf> {
+    if file.exists() {
+        std::fs::remove_file(&file).doing(|| format!("remove {}", file.display()))?;
+    }
+    Ok(file)
+}

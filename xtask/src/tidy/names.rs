@@ -1,0 +1,78 @@
+//! HTTP exists only at the outer skin of the two servers: few files may name poem or hyper.
+
+use super::Finding;
+use super::source::Source;
+
+/// A crate's files that may name the framework, and the framework.
+struct Skin {
+    folder: &'static str,
+    framework: &'static [&'static str],
+    may: &'static [&'static str],
+}
+
+const SKINS: [Skin; 2] = [
+    Skin {
+        folder: "registry/src/",
+        framework: &["poem", "poem_openapi"],
+        may: &[
+            "mod.rs",
+            "body.rs",
+            "identity.rs",
+            "error.rs",
+            "routes.rs",
+            "main.rs",
+            "lib.rs",
+            "openapi.rs",
+            "server.rs",
+            "gateway/forward.rs",
+        ],
+    },
+    Skin {
+        folder: "auth-server/src/",
+        framework: &["hyper", "hyper_util"],
+        may: &["router.rs", "reply.rs", "main.rs"],
+    },
+];
+
+pub(super) fn check(source: &Source) -> Vec<Finding> {
+    let Some(skin) = SKINS.iter().find(|skin| source.path.starts_with(skin.folder)) else {
+        return Vec::new();
+    };
+    let inside = &source.path[skin.folder.len()..];
+    if skin.may.iter().any(|allowed| inside == *allowed || source.file_name() == *allowed) {
+        return Vec::new();
+    }
+    let named = |line: &str| words(line).find(|word| skin.framework.contains(word)).map(str::to_owned);
+    let advice = |word: &str| {
+        format!("only {} may name {word}: take and return plain values here", skin.may.join(", "))
+    };
+    source
+        .lines()
+        .filter_map(|(number, line)| named(line).map(|word| Finding::new(source, number, advice(&word))))
+        .collect()
+}
+
+fn words(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_framework_is_named_at_the_skin_only() {
+        let check = |path: &str, text: &str| check(&Source::new(path.into(), text.into())).len();
+        assert_eq!(
+            check("registry/src/agents/publish.rs", "use poem::Request;\n// poem\nfn poems() {}\n"),
+            1
+        );
+        assert_eq!(check("registry/src/agents/publish.rs", "type A = poem_openapi::Tags;\n"), 1);
+        assert_eq!(check("registry/src/agents/mod.rs", "use poem::Request;\n"), 0);
+        assert_eq!(check("registry/src/gateway/forward.rs", "use poem::Request;\n"), 0);
+        assert_eq!(check("registry/src/agents/forward.rs", "use poem::Request;\n"), 1);
+        assert_eq!(check("auth-server/src/validate/mod.rs", "fn f(r: hyper::Request<()>) {}\n"), 1);
+        assert_eq!(check("auth-server/src/reply.rs", "use hyper_util::rt::TokioIo;\n"), 0);
+        assert_eq!(check("auth-server/tests/a.rs", "use hyper::Request;\n"), 0);
+    }
+}

@@ -117,6 +117,6 @@ pub fn system_clock() -> Clock {
 /// The system's randomness.
 pub fn system_random() -> Random {
     Arc::new(|bytes| {
-        aws_lc_rs::rand::fill(bytes).expect("the system's randomness does not run dry once started")
+        aws_lc_rs::rand::fill(bytes).expect("the system's randomness does not run dry once started");
     })
 }

@@ -122,11 +122,10 @@ impl Config {
         let listen = faults.read("--listen", &options.listen, |text| text.parse::<SocketAddr>());
         let admin_listen =
             faults.read("--admin-listen", &options.admin_listen, |text| text.parse::<SocketAddr>());
-        let public_url = faults.read("--public-url", &options.public_url, |text| base_url(text));
-        let org = faults.read("--org", &options.org, |text| segment(text));
-        let lifetime = faults.read("--token-lifetime", &options.token_lifetime, |text| seconds(text));
-        let algorithm =
-            faults.read("--signing-algorithm", &options.signing_algorithm, |text| algorithm(text));
+        let public_url = faults.read("--public-url", &options.public_url, base_url);
+        let org = faults.read("--org", &options.org, segment);
+        let lifetime = faults.read("--token-lifetime", &options.token_lifetime, seconds);
+        let algorithm = faults.read("--signing-algorithm", &options.signing_algorithm, algorithm);
         faults.read("--log", &options.log, boot::log::check);
         let state = faults.required("--state", options.state.clone());
         let policy =

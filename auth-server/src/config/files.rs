@@ -124,7 +124,7 @@ pub(super) fn issuers(path: &Path, faults: &mut Vec<String>) -> Vec<IssuerEntry>
         }
         match (entry.audience, entry.audiences.is_empty()) {
             (AudienceEntry::Required, true) => {
-                fault("audiences: name at least one, or say audience: optional")
+                fault("audiences: name at least one, or say audience: optional");
             }
             (AudienceEntry::Optional, false) => fault("audiences: have no effect with audience: optional"),
             (AudienceEntry::Required, false) | (AudienceEntry::Optional, true) => {}

@@ -29,7 +29,7 @@ const CAPACITY: (u64, u64) = (64 << 20, 8 << 20);
 /// How many servers one proof keeps a prepared answer for.
 const SERVERS: usize = 16;
 
-type Table<V> = Moka<Box<[u8]>, V, RandomState>;
+type Table<V> = Moka<Arc<[u8]>, V, RandomState>;
 
 /// What was proven, and what was refused a moment ago.
 pub(crate) struct Cache {
@@ -70,12 +70,12 @@ impl Cache {
         Cache {
             proofs: Moka::builder()
                 .max_capacity(proofs)
-                .weigher(|token: &Box<[u8]>, proof: &Arc<Proof>| weight(token.len() + proof.size()))
+                .weigher(|token: &Arc<[u8]>, proof: &Arc<Proof>| weight(token.len() + proof.size()))
                 .time_to_live(Duration::from_secs(KEPT))
                 .build_with_hasher(RandomState::new()),
             refusals: Moka::builder()
                 .max_capacity(refusals)
-                .weigher(|token: &Box<[u8]>, _: &Refused| weight(token.len() + 256))
+                .weigher(|token: &Arc<[u8]>, _: &Refused| weight(token.len() + 256))
                 .time_to_live(Duration::from_secs(REFUSAL_KEPT))
                 .build_with_hasher(RandomState::new()),
             generation,
@@ -104,7 +104,7 @@ impl Cache {
 
     /// Keeps what was found, but no fault of ours: it may be over with the next request.
     pub(super) fn put(&self, token: &str, now: u64, generation: u64, found: &Result<Arc<Proof>, TokenError>) {
-        let key = || Box::from(token.as_bytes());
+        let key = || Arc::from(token.as_bytes());
         match found {
             Ok(proof) => self.proofs.insert(key(), Arc::clone(proof)),
             Err(why) if answer::is_ours(why) => {}

@@ -126,6 +126,7 @@ fn io_at(path: &Path, source: io::Error) -> FileFault {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 

@@ -13,7 +13,8 @@ use reqwest::Url;
 use tokio::sync::Mutex;
 
 use crate::TokenError;
-use crate::keys::{Key, KeySet, KeySource, KeyState};
+use crate::key_set::{Key, KeySet};
+use crate::keys::{KeySource, KeyState};
 
 mod fetch;
 

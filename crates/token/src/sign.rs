@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::TokenError;
-use crate::keys::thumbprint;
+use crate::key_set::thumbprint;
 
 /// What we sign with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap};
 use reqwest::{Client, Url, redirect};
 use serde::Deserialize;
 
-use crate::keys::KeySet;
+use crate::key_set::KeySet;
 
 /// The largest document taken, in bytes: a key set with certificate chains has some 20 kB.
 const MAX_BYTES: usize = 256 * 1024;

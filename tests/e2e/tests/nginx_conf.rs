@@ -1,0 +1,363 @@
+//! The gateway alone, between stand-ins: what it checks, what it lets through, and what it says itself.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use e2e::shared::{folder, skipped};
+use e2e::upstream::{self, Request};
+use e2e::{Answer, Caller, eventually, raw};
+use reqwest::Method;
+use serde_json::Value;
+use xtask::nginx::{self, Gateway, Upstream};
+use xtask::setup;
+
+/// A gateway of a test; it ends with it.
+struct Running {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+impl Running {
+    fn caller(&self, token: Option<&str>) -> Caller {
+        Caller::new(format!("http://{}", self.address), token.map(str::to_owned))
+    }
+}
+
+fn gateway(dir: &Path, registry: Upstream, auth_server: SocketAddr) -> Gateway {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("some port is free");
+    Gateway {
+        listen: free.local_addr().expect("it is bound"),
+        server_names: nginx::local_names(),
+        registry,
+        auth_server,
+        dir: dir.to_path_buf(),
+        user: xtask::shell::is_root().then(|| "www-data".to_owned()),
+        workers: Some(1),
+        max_body: "1m".into(),
+        rate: nginx::RATE,
+        token_rate: nginx::TOKEN_RATE,
+    }
+}
+
+async fn start(gateway: &Gateway) -> Running {
+    let file = nginx::write(gateway).expect("nginx takes it");
+    let process = nginx::command(&gateway.dir, &file).expect("nginx is there").spawn().expect("nginx starts");
+    let running = Running { process, address: gateway.listen };
+    eventually("nginx listens", async || tokio::net::TcpStream::connect(running.address).await.ok()).await;
+    running
+}
+
+/// Judges by the token: `good`, `forbidden`, `broken`; everything else is refused.
+fn auth(request: &Request) -> upstream::Reply {
+    match request.header("authorization") {
+        "Bearer good" => (
+            "200 OK",
+            vec![
+                "X-User: service-account-mcp-gateway-m2m".into(),
+                "X-Scopes: a2a-agent-admin, mcp-servers-unrestricted/read".into(),
+                "X-Identity: the.sealed.identity".into(),
+                // The question, carried to the registry's echo in a header that is passed on.
+                format!(
+                    "X-Groups: {} {} length={:?} secret={:?}",
+                    request.header("x-original-method"),
+                    request.header("x-original-uri"),
+                    request.header("content-length"),
+                    request.header("x-secret"),
+                ),
+            ],
+            "{}".into(),
+        ),
+        "Bearer forbidden" => ("403 Forbidden", vec![], "{}".into()),
+        "Bearer broken" => ("503 Service Unavailable", vec![], "{}".into()),
+        _ => ("401 Unauthorized", vec!["WWW-Authenticate: Bearer realm=\"registry\"".into()], "{}".into()),
+    }
+}
+
+fn registry(request: &Request) -> upstream::Reply {
+    let json = vec!["Content-Type: application/json".into(), "X-Request-Id: theirs".into()];
+    if request.line.contains("/api/conflict") {
+        return ("409 Conflict", json, r#"{"code":"path_taken"}"#.into());
+    }
+    if request.line.contains("/api/absent") {
+        return ("404 Not Found", json, r#"{"code":"no_such_agent"}"#.into());
+    }
+    ("200 OK", json, request.echo().to_string())
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
+    let headers = answer.body["headers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    headers.iter().filter(|pair| pair[0] == name).filter_map(|pair| pair[1].as_str()).collect()
+}
+
+fn nginx_is_missing() -> bool {
+    setup::nginx().inspect_err(|fault| skipped(&fault.to_string())).is_err()
+}
+
+#[tokio::test]
+async fn nginx_accepts_both_forms() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("forms");
+    let auth_server = SocketAddr::from(([127, 0, 0, 1], 4001));
+    for registry in
+        [Upstream::Socket(dir.join("registry.sock")), Upstream::Tcp(SocketAddr::from(([127, 0, 0, 1], 4002)))]
+    {
+        nginx::write(&gateway(&dir, registry, auth_server)).expect("nginx takes it");
+    }
+    let mut other = gateway(&dir, Upstream::Tcp(auth_server), auth_server);
+    other.listen = "[::1]:8080".parse().expect("an address");
+    other.server_names = vec!["registry.example.com".into(), "*.example.org".into()];
+    nginx::write(&other).expect("nginx takes it");
+}
+
+#[tokio::test]
+async fn what_is_let_through_is_what_was_permitted_and_no_more() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("through");
+    let socket = dir.join("registry.sock");
+    upstream::on_socket(&socket, registry);
+    let running = start(&gateway(&dir, Upstream::Socket(socket), upstream::on_tcp(auth))).await;
+    let caller = running.caller(Some("good"));
+
+    let forged = [
+        ("X-Identity", "forged"),
+        ("x-identity", "forged"),
+        ("X_Identity", "forged"),
+        ("X-Scopes", "mcp-registry-admin"),
+        ("X-User", "admin"),
+        ("X-Username", "admin"),
+        ("X-Secret", "passed"),
+        ("Connection", "X-Identity"),
+        ("Accept", "application/json"),
+        ("If-Match", "\"1\""),
+        ("X-Request-Id", "mine-1"),
+    ];
+    let answer = caller.send(Method::POST, "/api/agents/register", Some(r#"{"a":1}"#), &forged).await;
+    answer.must_be(200);
+    assert_eq!(header(&answer, "x-identity"), ["the.sealed.identity"]);
+    assert_eq!(header(&answer, "x-scopes"), ["a2a-agent-admin, mcp-servers-unrestricted/read"]);
+    assert_eq!(header(&answer, "x-user"), ["service-account-mcp-gateway-m2m"]);
+    for absent in ["x_identity", "x-username", "x-secret", "authorization"] {
+        assert!(header(&answer, absent).is_empty(), "{absent}: {answer:?}");
+    }
+    assert_eq!(header(&answer, "if-match"), ["\"1\""]);
+    assert_eq!(header(&answer, "content-type"), ["application/json"]);
+    assert_eq!(header(&answer, "x-groups"), ["POST /api/agents/register length=\"\" secret=\"\""]);
+    assert_eq!(answer.body["body"], r#"{"a":1}"#);
+    assert_eq!(answer.headers.get_all("x-request-id").iter().collect::<Vec<_>>(), ["mine-1"]);
+
+    for target in
+        ["/api/agents/team%2Freviewer", "/api/agents/team/reviewer?x=%2e", "/api//agents", "/api/a%20b"]
+    {
+        let answer = caller.get(target).await;
+        assert_eq!(answer.body["line"], format!("GET {target} HTTP/1.1"), "{answer:?}");
+        assert!(header(&answer, "x-groups")[0].starts_with(&format!("GET {target} ")), "{answer:?}");
+    }
+
+    // What the registry answers itself passes untouched.
+    assert_eq!(caller.get("/api/conflict").await.must_be(409), &serde_json::json!({"code": "path_taken"}));
+    assert_eq!(caller.get("/api/absent").await.must_be(404), &serde_json::json!({"code": "no_such_agent"}));
+    let large = "x".repeat(900_000);
+    let answer = caller.post_bytes("/api/agents/register", &large).await;
+    assert_eq!(answer.must_be(200)["body"].as_str().map(str::len), Some(900_000));
+}
+
+#[tokio::test]
+async fn what_is_public_reaches_only_what_it_names() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("public");
+    let registry = upstream::on_tcp(registry);
+    let auth_server = upstream::on_tcp(|request| {
+        let line = request.echo().to_string();
+        ("200 OK", vec!["Content-Type: application/json".into()], line)
+    });
+    let running = start(&gateway(&dir, Upstream::Tcp(registry), auth_server)).await;
+    let nobody = running.caller(None);
+    let issuer = "/orgs/default/api/v1";
+    for (path, sent) in [
+        ("/health", "/health"),
+        ("/api/openapi.json", "/api/openapi.json"),
+        ("/docs", "/docs"),
+        ("/docs/swagger-ui.css", "/docs/swagger-ui.css"),
+        (&format!("{issuer}/.well-known/jwks.json"), &format!("{issuer}/.well-known/jwks.json")),
+        ("/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource"),
+        // Other bytes that nginx reads as a public path: the upstream gets the public path, not the bytes.
+        ("/x/%2e%2e/health", "/health"),
+        ("/api/agents/..%2f..%2fdocs", "/docs"),
+    ] {
+        let reply = raw::send(running.address, get(path).as_bytes()).await;
+        assert_eq!(reply.json()["line"], format!("GET {sent} HTTP/1.1"), "{path}: {reply:?}");
+        assert!(!reply.json()["headers"].to_string().contains("authorization"), "{reply:?}");
+    }
+    let endpoint = format!("{issuer}/oauth/token");
+    let answer = nobody.send(Method::POST, &endpoint, Some("{}"), &[("Authorization", "Basic eDp5")]).await;
+    assert_eq!(answer.must_be(200)["line"], format!("POST {issuer}/oauth/token HTTP/1.1"));
+    assert_eq!(header(&answer, "authorization"), ["Basic eDp5"]);
+    for path in [
+        "/",
+        "/validate",
+        "/_validate",
+        "/identity/jwks.json",
+        "/metrics",
+        "/apis",
+        "/docs/../etc",
+        "/orgs/a/b",
+    ] {
+        let reply = raw::send(running.address, get(path).as_bytes()).await;
+        assert_eq!(
+            (reply.status(), &reply.json()["code"]),
+            (404, &Value::from("not_found")),
+            "{path}: {reply:?}"
+        );
+    }
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+}
+
+#[tokio::test]
+async fn its_own_refusals_are_json() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("refusals");
+    let running =
+        start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), upstream::on_tcp(auth))).await;
+    let with = |token: &str| running.caller(Some(token));
+
+    let answer = running.caller(None).get("/api/agents").await;
+    answer.must_refuse(401);
+    let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
+    assert_eq!(challenges, ["Bearer realm=\"registry\""]);
+    assert!(!answer.header("x-request-id").is_empty());
+    assert!(!answer.header("server").contains('/'), "{answer:?}");
+
+    with("forbidden").get("/api/agents").await.must_refuse(403);
+    let broken = with("broken").get("/api/agents").await;
+    broken.must_refuse(503);
+    assert_eq!((&broken.body["code"], broken.header("retry-after")), (&Value::from("auth_unavailable"), "5"));
+    with("good").post_bytes("/api/agents/register", &"x".repeat(1_100_000)).await.must_refuse(413);
+
+    let checks: [(&str, String, u16); 11] = [
+        ("a target of 40 kB", get(&format!("/api/{}", "a".repeat(40_000))), 414),
+        ("a header of 40 kB", format!("GET /api/agents HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "a".repeat(40_000)), 431),
+        ("two lengths", "POST /api/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n".into(), 400),
+        (
+            "a length and chunks",
+            "POST /api/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into(),
+            400,
+        ),
+        ("an unknown coding", "POST /api/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n".into(), 501),
+        ("two Authorizations", "GET /api/a HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\nAuthorization: x\r\n\r\n".into(), 400),
+        ("a zero byte", "GET /api/\0 HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 400),
+        ("an encoded zero byte", get("/api/%00"), 400),
+        ("above the root", get("/../api/agents"), 400),
+        ("TRACE", "TRACE /api/a HTTP/1.1\r\nHost: localhost\r\n\r\n".into(), 405),
+        ("no HTTP", "HELLO\r\n\r\n".into(), 400),
+    ];
+    for (what, bytes, status) in checks {
+        let reply = raw::send(running.address, bytes.as_bytes()).await;
+        assert_eq!(reply.status(), status, "{what}: {reply:?}");
+        assert!(reply.json()["code"].is_string() && reply.json()["detail"].is_string(), "{what}: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_host_gets_no_answer() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("hosts");
+    let running =
+        start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), upstream::on_tcp(auth))).await;
+    for host in ["localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080", "LOCALHOST"] {
+        let bytes = format!("GET /health HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(raw::send(running.address, bytes.as_bytes()).await.status(), 200, "{host}");
+    }
+    for bytes in [
+        "GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: localhost.evil.example\r\n\r\n",
+        "GET http://evil.example/health HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /health HTTP/1.0\r\n\r\n",
+    ] {
+        assert_eq!(raw::send(running.address, bytes.as_bytes()).await.text, "", "{bytes}");
+    }
+}
+
+#[tokio::test]
+async fn servers_that_do_not_answer_are_said_so() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("silent");
+    let nobody_listens =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let running = start(&gateway(&dir, Upstream::Tcp(nobody_listens), upstream::on_tcp(auth))).await;
+    running.caller(Some("good")).get("/api/agents").await.must_refuse(502);
+    running.caller(None).get("/health").await.must_refuse(502);
+
+    let dir = folder("silent-auth");
+    let running = start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), nobody_listens)).await;
+    running.caller(Some("good")).get("/api/agents").await.must_refuse(503);
+}
+
+#[tokio::test]
+async fn too_many_requests_are_429() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("many");
+    let mut slow = gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), upstream::on_tcp(auth));
+    slow.rate = 1;
+    let running = start(&slow).await;
+    let caller = running.caller(None);
+    let mut last = caller.get("/health").await;
+    for _ in 0..10 {
+        if last.status == 429 {
+            break;
+        }
+        last = caller.get("/health").await;
+    }
+    last.must_refuse(429);
+    assert_eq!(last.header("retry-after"), "1");
+}
+
+#[tokio::test]
+async fn no_log_holds_a_token() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("logs");
+    let running =
+        start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), upstream::on_tcp(auth))).await;
+    running
+        .caller(Some("a-secret-token"))
+        .get("/api/agents?access_token=a-secret-token")
+        .await
+        .must_refuse(401);
+    let log = eventually("the request is logged", async || {
+        let log = std::fs::read_to_string(dir.join("access.log")).ok()?;
+        log.contains("/api/agents").then_some(log)
+    })
+    .await;
+    assert!(!log.contains("a-secret-token"), "{log}");
+    let line: Value =
+        serde_json::from_str(log.lines().next().unwrap_or_default()).expect("each line is JSON");
+    assert_eq!((&line["status"], &line["path"]), (&Value::from(401), &Value::from("/api/agents")));
+    let errors = std::fs::read_to_string(dir.join("error.log")).unwrap_or_default();
+    assert!(!errors.contains("a-secret-token"), "{errors}");
+}

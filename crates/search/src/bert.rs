@@ -1,0 +1,122 @@
+//! The real model: a BERT encoder on candle, f32, on the processor.
+
+use std::fs;
+use std::path::Path;
+
+use candle_core::{DType, Device, Tensor};
+use candle_nn::VarBuilder;
+use candle_transformers::models::bert::{BertModel, Config};
+use sha2::{Digest, Sha256};
+use tokenizers::{Tokenizer, TruncationParams};
+
+use crate::pooling::{mean, normalise};
+use crate::{Embedder, ModelError, ModelFiles, SearchError};
+
+/// Texts are cut after this many tokens, the two markers included: what the model was trained with.
+pub const MAX_TOKENS: usize = 256;
+
+/// Changes whenever the way from text to vector changes, so that saved vectors are made anew.
+const RECIPE: &str = "bert-f32-mean-l2-256-v1";
+
+/// A sentence embedder of the BERT family, such as all-MiniLM-L6-v2.
+pub struct Bert {
+    model: BertModel,
+    tokenizer: Tokenizer,
+    dimensions: usize,
+    fingerprint: String,
+}
+
+impl Bert {
+    /// Reads the model into memory (about 110 MB for the default one).
+    ///
+    /// # Errors
+    /// [`ModelError`] says which file is unreadable, damaged or of an unsupported kind.
+    pub fn load(files: &ModelFiles) -> Result<Self, ModelError> {
+        let config_bytes = read(&files.config)?;
+        let tokenizer_bytes = read(&files.tokenizer)?;
+        // Into a buffer rather than mapped: a mapped file that someone truncates kills the process.
+        let weights = read(&files.weights)?;
+        if weights.starts_with(b"version https://git-lfs") {
+            return Err(damaged(&files.weights, "a Git LFS pointer, not the weights"));
+        }
+
+        let config = config(&files.config, &config_bytes)?;
+        let tokenizer = tokenizer(&tokenizer_bytes, MAX_TOKENS.min(config.max_position_embeddings))
+            .map_err(|cause| damaged(&files.tokenizer, cause))?;
+        let fingerprint = fingerprint(&[&config_bytes, &tokenizer_bytes, &weights]);
+        let tensors = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu)
+            .map_err(|cause| damaged(&files.weights, cause))?;
+        let model = BertModel::load(tensors, &config).map_err(|cause| damaged(&files.weights, cause))?;
+        Ok(Self { model, tokenizer, dimensions: config.hidden_size, fingerprint })
+    }
+
+    fn forward(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
+        let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
+        let types = ids.zeros_like()?;
+        // One text, nothing padded: the mask that candle would make is all ones, and is left to it.
+        let tokens = self.model.forward(&ids, &types, None)?;
+        tokens.flatten_all()?.to_vec1()
+    }
+}
+
+impl Embedder for Bert {
+    fn embed(&self, text: &str) -> Result<Vec<f32>, SearchError> {
+        let encoding = self.tokenizer.encode_fast(text, true).map_err(SearchError::Embedding)?;
+        let tokens =
+            self.forward(encoding.get_ids()).map_err(|cause| SearchError::Embedding(cause.into()))?;
+        let mut vector = mean(&tokens, self.dimensions);
+        if normalise(&mut vector) {
+            Ok(vector)
+        } else {
+            Err(SearchError::BadVector("the model's answer has no direction".to_owned()))
+        }
+    }
+
+    fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+fn config(path: &Path, bytes: &[u8]) -> Result<Config, ModelError> {
+    let unsupported = |reason: String| ModelError::Unsupported { path: path.to_owned(), reason };
+    let config: Config = serde_json::from_slice(bytes).map_err(|cause| unsupported(cause.to_string()))?;
+    // RoBERTa and its kin share the layer names but count positions from two: they would load and lie.
+    match config.model_type.as_deref() {
+        None | Some("bert") => Ok(config),
+        Some(other) => Err(unsupported(format!("model_type is {other}"))),
+    }
+}
+
+fn tokenizer(bytes: &[u8], max_length: usize) -> tokenizers::Result<Tokenizer> {
+    let mut tokenizer = Tokenizer::from_bytes(bytes)?;
+    // The file that ships with all-MiniLM-L6-v2 cuts at 128 tokens and pads every text to 128.
+    tokenizer.with_padding(None);
+    tokenizer.with_truncation(Some(TruncationParams { max_length, ..TruncationParams::default() }))?;
+    Ok(tokenizer)
+}
+
+/// SHA-256 over recipe, configuration, tokenizer and all weights.
+///
+/// Header and length of the weights would be quicker to hash, but are equal for every fine-tuned copy of one
+/// architecture, and a swapped model would then answer from the old model's vectors. The bytes are in memory
+/// already; hashing them takes 45 ms with the SHA instructions of the processor.
+fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new_with_prefix(RECIPE);
+    for part in parts {
+        digest.update((part.len() as u64).to_le_bytes());
+        digest.update(part);
+    }
+    format!("{RECIPE}-{:x}", digest.finalize())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
+    fs::read(path).map_err(|cause| ModelError::Unreadable { path: path.to_owned(), cause })
+}
+
+fn damaged(path: &Path, reason: impl ToString) -> ModelError {
+    ModelError::Damaged { path: path.to_owned(), reason: reason.to_string() }
+}

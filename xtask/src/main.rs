@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use xtask::fault::{Doing as _, Outcome};
 use xtask::nginx::{Gateway, Upstream};
-use xtask::stack::{Life, RunFile, Stack, StackOptions, build, run_file};
+use xtask::stack::{self, Life, RunFile, Stack, StackOptions, build, run_file};
 use xtask::{demo, model, nginx, say, setup, tidy};
 
 /// The tools of this repository.
@@ -224,11 +224,13 @@ async fn demo_alone(data: Data) -> Outcome<()> {
 }
 
 async fn start(serve: Serve, life: Life) -> Outcome<Stack> {
+    let listen = SocketAddr::new(serve.listen, serve.port);
+    stack::could_start(&serve.data.data, listen)?;
     setup::setup()?;
     let model = model::ensure(&serve.data.data)?;
     let binaries = build::servers(build::Profile::Release)?;
     let mut options = StackOptions::new(serve.data.data, binaries);
-    options.listen = SocketAddr::new(serve.listen, serve.port);
+    options.listen = listen;
     options.server_names.extend(serve.server_names);
     options.model = Some(model);
     options.rates = (serve.rate, serve.token_rate);

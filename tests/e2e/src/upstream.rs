@@ -56,7 +56,7 @@ pub fn on_tcp(rule: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Socke
             let rule = rule.clone();
             thread::spawn(move || {
                 if let Ok(writer) = stream.try_clone() {
-                    serve(stream, writer, &rule)
+                    serve(stream, writer, &rule);
                 }
             });
         }
@@ -79,7 +79,7 @@ pub fn on_socket(path: &Path, rule: impl Fn(&Request) -> Reply + Send + Sync + '
             let rule = rule.clone();
             thread::spawn(move || {
                 if let Ok(writer) = stream.try_clone() {
-                    serve(stream, writer, &rule)
+                    serve(stream, writer, &rule);
                 }
             });
         }

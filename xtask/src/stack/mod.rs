@@ -83,12 +83,18 @@ struct State {
     auth_server: Process,
 }
 
+/// What would keep a stack from starting, asked before minutes are spent on building it.
+pub fn could_start(data: &Path, listen: SocketAddr) -> Outcome<()> {
+    refuse_a_second_one(&files::absolute(data)?)?;
+    ports::hold(listen).map(drop)
+}
+
 impl Stack {
     /// Starts everything and waits until it answers. What was started ends again when a later step fails.
     pub async fn start(mut options: StackOptions) -> Outcome<Self> {
         options.data = files::absolute(&options.data)?;
         setup::nginx()?;
-        refuse_a_second_one(&options)?;
+        refuse_a_second_one(&options.data)?;
         let held = ports::hold(options.listen)?;
         let gateway = format!("http://{}", held.address);
         let starter = Starter::new(options.life);
@@ -217,16 +223,12 @@ async fn become_healthy(plan: &Plan, gateway: &str, registry: &mut Process) -> O
 }
 
 /// One stack per data folder: two would write the same files.
-fn refuse_a_second_one(options: &StackOptions) -> Outcome<()> {
-    let Some(run) = RunFile::read(&options.data)? else { return Ok(()) };
-    let alive = run.alive(&options.data).len();
-    if alive == 3 {
-        let data = options.data.display();
-        return Err(Fault::new(format!(
-            "a stack already runs in {data} at {}: type make down first",
-            run.gateway
-        )));
+fn refuse_a_second_one(data: &Path) -> Outcome<()> {
+    let Some(run) = RunFile::read(data)? else { return Ok(()) };
+    if run.alive(data).len() == 3 {
+        let (data, gateway) = (data.display(), run.gateway);
+        return Err(Fault::new(format!("a stack already runs in {data} at {gateway}: type make down first")));
     }
     say("the last stack in this data folder did not end in order: tidying up after it");
-    run_file::stop(&options.data).map(drop)
+    run_file::stop(data).map(drop)
 }

@@ -46,9 +46,8 @@ pub(super) fn obstacle(socket: &Path, worker: &Worker) -> Option<String> {
     if socket.as_os_str().len() > LONGEST_SOCKET_PATH {
         return Some("its path is too long for a unix socket".into());
     }
-    if worker.user.is_none() {
-        return None;
-    }
+    // Without a user of its own, the worker is ourselves.
+    worker.user.as_ref()?;
     let closed = socket.ancestors().skip(1).find(|folder| !may_enter(folder, worker))?;
     Some(format!("nginx's workers may not enter {}", closed.display()))
 }

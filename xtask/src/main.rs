@@ -1,126 +1,17 @@
 //! `cargo xtask`: reads the command line, calls the room that does it, and prints a failure as one line.
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+mod cli;
+
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use xtask::fault::{Doing as _, Outcome};
-use xtask::nginx::{Gateway, Upstream};
+use clap::Parser as _;
+use xtask::fault::{Doing as _, Fault, Outcome};
+use xtask::nginx::Gateway;
 use xtask::stack::{self, Life, RunFile, Stack, StackOptions, build, run_file};
 use xtask::{demo, model, nginx, say, setup, tidy};
 
-/// The tools of this repository.
-#[derive(Parser)]
-#[command(name = "cargo xtask")]
-struct Cli {
-    #[command(subcommand)]
-    command: Door,
-}
-
-#[derive(Subcommand)]
-enum Door {
-    /// Install what is missing (nginx, g++, make) from Debian, when root
-    Setup,
-    /// Fetch the embedding model into the data folder
-    Model {
-        #[command(flatten)]
-        data: Data,
-    },
-    /// The gateway's configuration
-    #[command(subcommand)]
-    Nginx(NginxDoor),
-    /// Install, build, start, play the demo, and serve until interrupted
-    Run(Serve),
-    /// Start the stack in the background
-    Up(Serve),
-    /// Stop the stack of this data folder
-    Down {
-        #[command(flatten)]
-        data: Data,
-    },
-    /// Play the demo once, on a stack of its own
-    Demo {
-        #[command(flatten)]
-        data: Data,
-    },
-    /// Check the rules of the house
-    Tidy,
-}
-
-#[derive(Args)]
-struct Data {
-    /// The one folder everything is written to
-    #[arg(long, env = "DATA", default_value = "./data")]
-    data: PathBuf,
-}
-
-#[derive(Args)]
-struct Serve {
-    #[command(flatten)]
-    data: Data,
-    /// Port of the gateway; 0 takes a free one
-    #[arg(long, env = "PORT", default_value_t = 8080)]
-    port: u16,
-    /// Address of the gateway
-    #[arg(long, env = "LISTEN", default_value = "127.0.0.1")]
-    listen: IpAddr,
-    /// Host names that are answered, beside those of this machine's loopback
-    #[arg(long = "server-name", env = "SERVER_NAME", value_delimiter = ',')]
-    server_names: Vec<String>,
-    /// scopes.yml
-    #[arg(long, env = "POLICY")]
-    policy: Option<PathBuf>,
-    /// Requests per second that one address may make
-    #[arg(long, default_value_t = nginx::RATE)]
-    rate: u32,
-    /// Token requests per second that one address may make
-    #[arg(long, default_value_t = nginx::TOKEN_RATE)]
-    token_rate: u32,
-}
-
-#[derive(Subcommand)]
-enum NginxDoor {
-    /// Fill in the template and print it, or write and check it
-    Render(Render),
-}
-
-#[derive(Args)]
-struct Render {
-    /// Where the gateway listens
-    #[arg(long, default_value = "127.0.0.1:8080")]
-    listen: SocketAddr,
-    /// Host names that are answered
-    #[arg(long = "server-name", value_delimiter = ',', default_values_t = nginx::local_names())]
-    server_names: Vec<String>,
-    /// The registry: unix:PATH or ADDRESS:PORT
-    #[arg(long)]
-    registry: Upstream,
-    /// The auth-server: ADDRESS:PORT
-    #[arg(long)]
-    auth_server: SocketAddr,
-    /// Folder for pid file, logs and temporary files; absolute
-    #[arg(long)]
-    dir: PathBuf,
-    /// User of the worker processes, when nginx is started by root
-    #[arg(long)]
-    user: Option<String>,
-    /// Worker processes; one per core unless said otherwise
-    #[arg(long)]
-    workers: Option<u16>,
-    /// Largest request body
-    #[arg(long, default_value = "1m")]
-    max_body: String,
-    /// Requests per second that one address may make
-    #[arg(long, default_value_t = nginx::RATE)]
-    rate: u32,
-    /// Token requests per second that one address may make
-    #[arg(long, default_value_t = nginx::TOKEN_RATE)]
-    token_rate: u32,
-    /// Write DIR/gateway.conf and let nginx check it, instead of printing
-    #[arg(long)]
-    write: bool,
-}
+use self::cli::{Cli, Data, Door, NginxDoor, Render, Serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -148,18 +39,7 @@ async fn go(door: Door) -> Outcome<()> {
 
 fn render(wanted: Render) -> Outcome<()> {
     let write = wanted.write;
-    let gateway = Gateway {
-        listen: wanted.listen,
-        server_names: wanted.server_names,
-        registry: wanted.registry,
-        auth_server: wanted.auth_server,
-        dir: wanted.dir,
-        user: wanted.user,
-        workers: wanted.workers,
-        max_body: wanted.max_body,
-        rate: wanted.rate,
-        token_rate: wanted.token_rate,
-    };
+    let gateway = Gateway::from(wanted);
     if write {
         nginx::write(&gateway).map(|file| println!("{}", file.display()))
     } else {
@@ -217,7 +97,7 @@ async fn demo_alone(data: Data) -> Outcome<()> {
     };
     let outcome = tokio::select! {
         outcome = play => outcome,
-        signal = interruption() => signal.and(Err(xtask::fault::Fault::new("interrupted"))),
+        signal = interruption() => signal.and(Err(Fault::new("interrupted"))),
     };
     let _ = std::fs::remove_dir_all(folder);
     outcome.map(|()| say("the demo worked"))

@@ -160,7 +160,7 @@ mod tests {
         check("a // b\nc", "a     \nc");
         check("a /* b /* c */ \n d */ e", "a              \n      e");
         check(r#"f("x \" {", 'y')"#, "f(        ,    )");
-        check("f(r#\"a \" b\"#) r", "f(           ) r");
+        check("f(r#\"a \" b\"#) r", "f(          ) r");
         check("fn f<'a>(x: &'a str) { '{' }", "fn f<'a>(x: &'a str) {     }");
         check(r"'\'' '\n' '\u{1f}'", "                  ");
         check("\"é\nü\"", "  \n  ");

@@ -1,0 +1,136 @@
+//! The command line: every door with its flags, each flag with the variable the Makefile passes on.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use xtask::nginx::{self, Gateway, Upstream};
+
+/// The tools of this repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Door,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Door {
+    /// Install what is missing (nginx, g++, make) from Debian, when root
+    Setup,
+    /// Fetch the embedding model into the data folder
+    Model {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// The gateway's configuration
+    #[command(subcommand)]
+    Nginx(NginxDoor),
+    /// Install, build, start, play the demo, and serve until interrupted
+    Run(Serve),
+    /// Start the stack in the background
+    Up(Serve),
+    /// Stop the stack of this data folder
+    Down {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Play the demo once, on a stack of its own
+    Demo {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Check the rules of the house
+    Tidy,
+}
+
+#[derive(Args)]
+pub(crate) struct Data {
+    /// The one folder everything is written to
+    #[arg(long, env = "DATA", default_value = "./data")]
+    pub(crate) data: PathBuf,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) data: Data,
+    /// Port of the gateway; 0 takes a free one
+    #[arg(long, env = "PORT", default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// Address of the gateway
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1")]
+    pub(crate) listen: IpAddr,
+    /// Host names that are answered, beside those of this machine's loopback
+    #[arg(long = "server-name", env = "SERVER_NAME", value_delimiter = ',')]
+    pub(crate) server_names: Vec<String>,
+    /// scopes.yml
+    #[arg(long, env = "POLICY")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Requests per second that one address may make
+    #[arg(long, default_value_t = nginx::RATE)]
+    pub(crate) rate: u32,
+    /// Token requests per second that one address may make
+    #[arg(long, default_value_t = nginx::TOKEN_RATE)]
+    pub(crate) token_rate: u32,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum NginxDoor {
+    /// Fill in the template and print it, or write and check it
+    Render(Render),
+}
+
+#[derive(Args)]
+pub(crate) struct Render {
+    /// Where the gateway listens
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    /// Host names that are answered
+    #[arg(long = "server-name", value_delimiter = ',', default_values_t = nginx::local_names())]
+    pub(crate) server_names: Vec<String>,
+    /// The registry: unix:PATH or ADDRESS:PORT
+    #[arg(long)]
+    pub(crate) registry: Upstream,
+    /// The auth-server: ADDRESS:PORT
+    #[arg(long)]
+    pub(crate) auth_server: SocketAddr,
+    /// Folder for pid file, logs and temporary files; absolute
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+    /// User of the worker processes, when nginx is started by root
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+    /// Worker processes; one per core unless said otherwise
+    #[arg(long)]
+    pub(crate) workers: Option<u16>,
+    /// Largest request body
+    #[arg(long, default_value = "1m")]
+    pub(crate) max_body: String,
+    /// Requests per second that one address may make
+    #[arg(long, default_value_t = nginx::RATE)]
+    pub(crate) rate: u32,
+    /// Token requests per second that one address may make
+    #[arg(long, default_value_t = nginx::TOKEN_RATE)]
+    pub(crate) token_rate: u32,
+    /// Write DIR/gateway.conf and let nginx check it, instead of printing
+    #[arg(long)]
+    pub(crate) write: bool,
+}
+
+impl From<Render> for Gateway {
+    fn from(wanted: Render) -> Self {
+        Self {
+            listen: wanted.listen,
+            server_names: wanted.server_names,
+            registry: wanted.registry,
+            auth_server: wanted.auth_server,
+            dir: wanted.dir,
+            user: wanted.user,
+            workers: wanted.workers,
+            max_body: wanted.max_body,
+            rate: wanted.rate,
+            token_rate: wanted.token_rate,
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! One stack per test program, started by the first test that asks for it, ended with the program.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::OnceCell;
@@ -38,7 +39,12 @@ impl Shared {
 
 /// Says that a test did not test anything.
 pub fn skipped(reason: &str) {
-    eprintln!("\nSKIPPED: {reason}\n");
+    loudly(&format!("SKIPPED: {reason}"));
+}
+
+/// Says something that is read also when the test passes: the test runner keeps what `println!` says.
+pub fn loudly(text: &str) {
+    let _ = writeln!(std::io::stderr(), "\n{text}");
 }
 
 /// The model that `make model` fetched, or why there is none.

@@ -1,6 +1,6 @@
 //! Is the right agent found by people who do not know its words? The real model, through the whole stack.
 
-use e2e::{Caller, Shared};
+use e2e::{Caller, Shared, shared};
 use serde_json::Value;
 use xtask::demo;
 
@@ -29,14 +29,11 @@ async fn a_paraphrase_finds_its_agent_first() {
         }
     }
     let right = paraphrases.len() - misses.len();
-    println!(
-        "{right} of {} paraphrases find their agent first; misses:\n{}",
-        paraphrases.len(),
-        misses.join("\n")
-    );
+    let summary = format!("{right} of {} paraphrases find their agent first", paraphrases.len());
+    shared::loudly(&format!("{summary}; misses:\n{}", misses.join("\n")));
     #[expect(clippy::cast_precision_loss, reason = "these are dozens")]
     let share = right as f64 / paraphrases.len() as f64;
-    assert!(share >= SHARE, "only {right} of {}:\n{}", paraphrases.len(), misses.join("\n"));
+    assert!(share >= SHARE, "only {summary}");
     for card in &cards {
         let path = demo::path_of(card);
         assert!(paraphrases.iter().any(|(known, _)| known == path), "no paraphrase for {path}");

@@ -29,8 +29,8 @@ pub fn servers(profile: Profile) -> Outcome<PathBuf> {
         Profile::Release => "building the servers in release (some minutes the first time)",
         Profile::Dev => "building the servers",
     });
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.current_dir(root()).args(["build", "--locked", "--workspace", "--bins"]);
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(root()).args(["build", "--workspace", "--bins"]);
     if profile == Profile::Release {
         cargo.arg("--release");
     }

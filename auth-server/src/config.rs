@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use access::Policy;
 use boot::log::LogFormat;
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use token::SigningAlgorithm;
 use url::Url;
@@ -67,7 +68,7 @@ pub struct Options {
     #[arg(long, env = "AUTH_SERVER_SIGNING_ALGORITHM", default_value = "ES256")]
     pub signing_algorithm: String,
     /// Read a token from X-Authorization too; one in Authorization must then be the same.
-    #[arg(long, env = "AUTH_SERVER_X_AUTHORIZATION")]
+    #[arg(long, env = "AUTH_SERVER_X_AUTHORIZATION", value_parser = BoolishValueParser::new())]
     pub x_authorization: bool,
     /// Write {"url", "admin_url"} to this file once both ports are open.
     #[arg(long, env = "AUTH_SERVER_READY_FILE", value_name = "PATH")]

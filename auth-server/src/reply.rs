@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 pub(crate) use hyper::body::Bytes;
 pub(crate) use hyper::header::HeaderValue;
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// An answer ready to be sent.
 pub(crate) struct Reply(hyper::Response<Full<Bytes>>);
 
@@ -21,9 +23,14 @@ pub(crate) struct Prepared {
 impl Reply {
     /// An answer with a body of the given kind.
     pub(crate) fn new(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Reply {
-        let mut response = hyper::Response::new(Full::new(body.into()));
+        let mut reply = Reply::bare(status, body.into());
+        reply.0.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        reply
+    }
+
+    fn bare(status: u16, body: Bytes) -> Reply {
+        let mut response = hyper::Response::new(Full::new(body));
         *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         Reply(response)
     }
 
@@ -70,9 +77,10 @@ impl Reply {
         name: &'static str,
         value: HeaderValue,
     ) -> Reply {
-        let mut reply = Reply::new(status, "application/json", prepared.body.clone());
+        let mut reply = Reply::bare(status, prepared.body.clone());
         let headers = reply.0.headers_mut();
-        headers.reserve(prepared.headers.len() + 1);
+        headers.reserve(prepared.headers.len() + 2);
+        headers.insert(CONTENT_TYPE, JSON);
         for (name, value) in &prepared.headers {
             headers.insert(name, value.clone());
         }
@@ -93,6 +101,13 @@ impl Prepared {
             .into_iter()
             .map(|(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?)));
         Some(Prepared { headers: headers.collect::<Option<_>>()?, body: body.to_string().into() })
+    }
+
+    /// The same answer with one header more and a body of its own.
+    pub(crate) fn with(&self, name: &'static str, value: String, body: &Value) -> Option<Prepared> {
+        let mut headers = self.headers.clone();
+        headers.push((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?));
+        Some(Prepared { headers, body: body.to_string().into() })
     }
 
     /// About how much memory it takes, in bytes.

@@ -121,8 +121,8 @@ fn outward(why: &Refusal) -> String {
 fn metadata(app: &App, target: &Target) -> String {
     match target {
         Target::Registry => String::new(),
-        Target::Server { path, .. } => {
-            let path: Vec<String> = path.trim_matches('/').split('/').map(encode_segment).collect();
+        Target::Server(server) => {
+            let path: Vec<String> = server.path().trim_matches('/').split('/').map(encode_segment).collect();
             let (url, path) = (&app.public_url, path.join("/"));
             format!(", resource_metadata=\"{url}/.well-known/oauth-protected-resource/{path}\"")
         }

@@ -27,7 +27,7 @@ const REFUSAL_KEPT: u64 = 5;
 /// How much memory proofs and refusals may take, in bytes.
 const CAPACITY: (u64, u64) = (64 << 20, 8 << 20);
 /// How many servers one proof keeps a prepared answer for.
-const SERVERS: usize = 16;
+const SERVERS: usize = 8;
 
 type Table<V> = Moka<Arc<[u8]>, V, RandomState>;
 
@@ -117,7 +117,7 @@ impl Proof {
     /// Prepares the answers of a proven token.
     pub(super) fn new(app: &App, facts: Facts, now: u64, generation: u64) -> Result<Proof, TokenError> {
         Ok(Proof {
-            registry: facts.prepare(app, None)?,
+            registry: facts.prepare(app)?,
             sealed: ArcSwap::from_pointee(facts.seal(app, now)?),
             facts,
             proven_at: now,
@@ -132,8 +132,8 @@ impl Proof {
         let sealed = self.sealed(app).map_err(Refusal::Token)?;
         match target {
             Target::Registry => Ok(answer::allowed(app, &self.registry, identity::SEALED, sealed)),
-            Target::Server { name, .. } => {
-                let prepared = self.server(app, name)?;
+            Target::Server(server) => {
+                let prepared = self.server(app, server.name())?;
                 Ok(answer::allowed(app, &prepared, identity::SEALED, sealed))
             }
         }
@@ -161,7 +161,7 @@ impl Proof {
         if !app.policy.may_reach_server(&self.facts.who.scopes, name) {
             return Err(Refusal::OutOfReach(name.to_owned()));
         }
-        let prepared = Arc::new(self.facts.prepare(app, Some(name)).map_err(Refusal::Token)?);
+        let prepared = Arc::new(self.facts.prepare_for(app, &self.registry, name).map_err(Refusal::Token)?);
         let mut kept = self.servers.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < SERVERS {
             kept.push((name.into(), Arc::clone(&prepared)));
@@ -169,11 +169,11 @@ impl Proof {
         Ok(prepared)
     }
 
-    /// About how much memory it may come to take, in bytes.
+    /// About how much memory it takes, in bytes, with answers for two servers: few callers
+    /// use more, and the table asks only once.
     fn size(&self) -> usize {
         let facts: usize = self.facts.who.groups.iter().map(|group| group.len() + 24).sum();
-        let sealed = self.sealed.load().value.len();
-        512 + facts + sealed + self.registry.size() * 3
+        512 + facts + self.sealed.load().value.len() + self.registry.size() * 3
     }
 }
 

@@ -15,6 +15,9 @@ const STEP: u64 = 30;
 /// How long the last request that carries a sealed identity can still use it, in seconds.
 const LIFE: u64 = 60;
 
+/// For a name that no header can carry; percent-encoding leaves none, so nobody sees it.
+const UNFIT: TokenError = TokenError::Claim("name");
+
 /// Verifies a token and prepares the answers it opens.
 pub(super) async fn prove(
     app: &App,
@@ -39,13 +42,26 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// The answer for a target, but for the sealed identity.
-    pub(super) fn prepare(&self, app: &App, server: Option<&str>) -> Result<Prepared, TokenError> {
+    /// The answer for the registry, but for the sealed identity.
+    pub(super) fn prepare(&self, app: &App) -> Result<Prepared, TokenError> {
         let mut headers = identity::plain_headers(&self.who);
         headers.push((identity::AUTH_METHOD, self.method.clone()));
-        headers.extend(server.map(|name| (identity::SERVER_NAME, identity::encode(name))));
-        // Which tool is called stands in the request's body, which is not read here.
-        let body = json!({
+        Prepared::new(headers, &self.body(app, None)).ok_or(UNFIT)
+    }
+
+    /// The answer for an MCP server, made from that for the registry.
+    pub(super) fn prepare_for(
+        &self,
+        app: &App,
+        base: &Prepared,
+        server: &str,
+    ) -> Result<Prepared, TokenError> {
+        let body = self.body(app, Some(server));
+        base.with(identity::SERVER_NAME, identity::encode(server), &body).ok_or(UNFIT)
+    }
+
+    fn body(&self, app: &App, server: Option<&str>) -> Value {
+        json!({
             "valid": true,
             "username": self.who.username,
             "client_id": self.who.client_id,
@@ -53,11 +69,11 @@ impl Facts {
             "scopes": self.who.scopes.iter().collect::<Vec<_>>(),
             "method": self.method,
             "server_name": server,
+            // Which tool is called stands in the request's body, which is not read here.
             "tool_name": Value::Null,
             "expires_at": self.expires_at,
             "policy_version": app.policy.version(),
-        });
-        Prepared::new(headers, &body).ok_or(TokenError::Claim("a name that no header can carry"))
+        })
     }
 
     /// Seals the identity (design page "auth-and-nginx", section 3): it never outlives the

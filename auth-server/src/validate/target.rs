@@ -1,5 +1,7 @@
 //! X-Original-URI → what the request is for: the registry, or an MCP server behind it.
 
+use std::ops::Range;
+
 use catalog::path::{RequestPath, TargetFault};
 
 use super::{Field, Refusal};
@@ -11,12 +13,27 @@ pub(crate) enum Target {
     /// the registry decides what he may do.
     Registry,
     /// An MCP server.
-    Server {
-        /// Its path, without slashes around it: the name that policies use.
-        name: String,
-        /// The path asked for: the resource of RFC 9728.
-        path: String,
-    },
+    Server(Server),
+}
+
+/// An MCP server, and the path it was asked for at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
+    path: RequestPath,
+    /// Where in the path the name stands: a hit in the cache should not copy it.
+    name: Range<usize>,
+}
+
+impl Server {
+    /// Its path, without slashes around it: the name that policies use.
+    pub(crate) fn name(&self) -> &str {
+        &self.path.as_str()[self.name.clone()]
+    }
+
+    /// The path asked for: the resource of RFC 9728.
+    pub(crate) fn path(&self) -> &str {
+        self.path.as_str()
+    }
 }
 
 /// First segments that are the registry's: no MCP server lives there.
@@ -39,14 +56,15 @@ impl Target {
         };
         let target = std::str::from_utf8(target).map_err(|_| Refusal::Path(TargetFault::BrokenEncoding))?;
         let path = RequestPath::parse(target).map_err(Refusal::Path)?;
-        let path = path.as_str();
-        let whole = path.trim_matches('/');
+        let whole = path.as_str().trim_matches('/');
         let first = whole.split('/').next().unwrap_or_default();
         if first.is_empty() || REGISTRY.contains(&first) {
             return Ok(Target::Registry);
         }
         let name = TRANSPORTS.iter().find_map(|transport| whole.strip_suffix(transport)).unwrap_or(whole);
-        Ok(Target::Server { name: name.to_owned(), path: path.to_owned() })
+        // The path begins with its one leading slash.
+        let name = 1..1 + name.len();
+        Ok(Target::Server(Server { path, name }))
     }
 }
 
@@ -72,7 +90,7 @@ mod tests {
             let expected = name.map(str::to_owned);
             let found = match Target::of(Field::Once(uri.as_bytes())) {
                 Ok(Target::Registry) => None,
-                Ok(Target::Server { name, .. }) => Some(name),
+                Ok(Target::Server(server)) => Some(server.name().to_owned()),
                 Err(refusal) => panic!("{uri}: {refusal:?}"),
             };
             assert_eq!(found, expected, "{uri}");

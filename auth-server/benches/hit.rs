@@ -1,0 +1,156 @@
+//! What a cached /validate costs beside a bare hyper that answers a fixed 200, in one run:
+//! CPU time of the thread that serves. `cargo bench -p auth-server`.
+#![allow(clippy::unwrap_used)]
+
+use std::convert::Infallible;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use auth_server::config::{Cli, Config};
+use auth_server::{App, Doors, hash_secret, serve, system_clock, system_random};
+use boot::Secret;
+use clap::Parser;
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+
+const ROUNDS: usize = 7;
+const REQUESTS: usize = 30_000;
+const SECRET: &str = "correct horse battery staple";
+
+/// A server on a thread of its own, and that thread's folder below /proc.
+struct Server {
+    address: SocketAddr,
+    thread: PathBuf,
+}
+
+impl Server {
+    fn start(run: impl AsyncFnOnce(mpsc::Sender<SocketAddr>) + Send + 'static) -> Server {
+        let (tell, told) = mpsc::channel();
+        let (tell_thread, thread) = mpsc::channel();
+        std::thread::spawn(move || {
+            tell_thread.send(std::fs::read_link("/proc/thread-self").unwrap()).unwrap();
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(run(tell));
+        });
+        Server { address: told.recv().unwrap(), thread: thread.recv().unwrap() }
+    }
+
+    /// CPU time of its thread so far.
+    fn spent(&self) -> Duration {
+        let line = std::fs::read_to_string(Path::new("/proc").join(&self.thread).join("schedstat")).unwrap();
+        Duration::from_nanos(line.split(' ').next().unwrap().parse().unwrap())
+    }
+
+    /// CPU time per request.
+    fn measure(&self, request: &str) -> Duration {
+        let mut client = Client::connect(self.address);
+        (0..500).for_each(|_| client.ask(request));
+        let before = self.spent();
+        (0..REQUESTS).for_each(|_| client.ask(request));
+        (self.spent() - before) / u32::try_from(REQUESTS).unwrap()
+    }
+}
+
+struct Client(BufReader<TcpStream>);
+
+impl Client {
+    fn connect(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client(BufReader::new(stream))
+    }
+
+    fn ask(&mut self, request: &str) {
+        self.0.get_mut().write_all(request.as_bytes()).unwrap();
+        let body = self.read_head();
+        let mut bytes = vec![0; body];
+        self.0.read_exact(&mut bytes).unwrap();
+    }
+
+    fn read_head(&mut self) -> usize {
+        let (mut length, mut first) = (0, true);
+        loop {
+            let mut line = String::new();
+            self.0.read_line(&mut line).unwrap();
+            assert!(!first || line.contains(" 200 "), "{line}");
+            first = false;
+            if line == "\r\n" {
+                return length;
+            }
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+    }
+}
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let hash = hash_secret(&Secret::new(SECRET)).unwrap();
+    let clients = format!(
+        "clients: [{{client_id: bench, secret_hash: '{hash}', groups: [mcp-servers-unrestricted, a2a-agent-admin]}}]"
+    );
+    std::fs::write(folder.path().join("clients.yml"), clients).unwrap();
+    std::fs::write(folder.path().join("scopes.yml"), include_str!("../../deploy/scopes.yml")).unwrap();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let flags = [("clients", "clients.yml"), ("policy", "scopes.yml"), ("state", "state")];
+    let flags = flags.map(|(flag, name)| format!("--{flag}={}", path(name)));
+    let open = ["auth-server", "--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"].map(str::to_owned);
+    let config = Config::load(&Cli::parse_from(open.into_iter().chain(flags)).options).unwrap();
+
+    let ours = Server::start(async move |tell| {
+        let app = App::build(config, system_clock(), system_random()).unwrap();
+        let any = "127.0.0.1:0".parse().unwrap();
+        let doors = Doors::open(any, any).await.unwrap();
+        tell.send(doors.addresses().unwrap().0).unwrap();
+        serve(doors, Arc::new(app), std::future::pending()).await;
+    });
+    let bare = Server::start(async |tell| {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        tell.send(listener.local_addr().unwrap()).unwrap();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = service_fn(async |_| {
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"{}"))))
+            });
+            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        }
+    });
+
+    let token = sign_in(ours.address);
+    let ask = |uri: &str| {
+        format!(
+            "GET /validate HTTP/1.1\r\nhost: auth\r\nx-original-uri: {uri}\r\nx-original-method: GET\r\nx-request-id: 0123456789abcdef\r\nauthorization: Bearer {token}\r\n\r\n"
+        )
+    };
+    for uri in ["/api/agents", "/currenttime/mcp"] {
+        let mut ratios: Vec<f64> = (0..ROUNDS)
+            .map(|_| {
+                let (bare, ours) = (bare.measure(&ask(uri)), ours.measure(&ask(uri)));
+                println!("{uri}: bare {bare:?}, ours {ours:?}");
+                bare.as_secs_f64() / ours.as_secs_f64()
+            })
+            .collect();
+        ratios.sort_by(f64::total_cmp);
+        println!("{uri}: {:.3} of bare (median of {ROUNDS})", ratios[ROUNDS / 2]);
+    }
+}
+
+fn sign_in(address: SocketAddr) -> String {
+    let body = "grant_type=client_credentials&client_id=bench&client_secret=correct+horse+battery+staple";
+    let length = body.len();
+    let mut client = Client::connect(address);
+    let head = "POST /orgs/default/api/v1/oauth/token HTTP/1.1\r\nhost: auth\r\ncontent-type: application/x-www-form-urlencoded";
+    write!(client.0.get_mut(), "{head}\r\ncontent-length: {length}\r\n\r\n{body}").unwrap();
+    let length = client.read_head();
+    let mut body = vec![0; length];
+    client.0.read_exact(&mut body).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    body["access_token"].as_str().unwrap().to_owned()
+}

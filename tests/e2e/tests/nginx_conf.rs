@@ -82,7 +82,8 @@ fn auth(request: &Request) -> upstream::Reply {
 }
 
 fn registry(request: &Request) -> upstream::Reply {
-    let json = vec!["Content-Type: application/json".into(), "X-Request-Id: theirs".into()];
+    let mut json = vec!["Content-Type: application/json".into(), "X-Request-Id: theirs".into()];
+    json.push("X-Accel-Redirect: /health".into());
     if request.line.contains("/api/conflict") {
         return ("409 Conflict", json, r#"{"code":"path_taken"}"#.into());
     }

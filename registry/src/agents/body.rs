@@ -1,0 +1,282 @@
+//! The wire types of agents.
+
+use access::Visibility;
+use catalog::{AgentEntry, EntryPath, Faults};
+use poem_openapi::{ApiResponse, Object, payload::Json};
+use serde_json::{Map, Value};
+
+use super::card::AgentCard;
+use super::read::{Filter, Page};
+use crate::body::{self, Nullable};
+use crate::error::ApiError;
+
+/// The answer to a registration, as the guide prints it.
+#[derive(Object)]
+pub(crate) struct Registered {
+    /// `Agent registered successfully`.
+    message: String,
+    /// Where the agent lives.
+    path: String,
+    agent: RegisteredAgent,
+}
+
+/// What the registry made of a card.
+#[derive(Object)]
+struct RegisteredAgent {
+    name: String,
+    path: String,
+    url: String,
+    num_skills: u32,
+    /// RFC 3339, UTC.
+    registered_at: String,
+    /// New agents are disabled.
+    is_enabled: bool,
+}
+
+impl Registered {
+    pub(super) fn new(entry: &AgentEntry) -> Registered {
+        Registered {
+            message: "Agent registered successfully".to_owned(),
+            path: entry.path.to_string(),
+            agent: RegisteredAgent {
+                name: entry.name.clone(),
+                path: entry.path.to_string(),
+                url: entry.url.clone(),
+                num_skills: count(entry),
+                registered_at: entry.registered_at.clone(),
+                is_enabled: entry.enabled,
+            },
+        }
+    }
+}
+
+/// What every summary of an agent holds.
+#[derive(Object)]
+pub(crate) struct AgentFacts {
+    name: String,
+    description: String,
+    path: String,
+    url: String,
+    tags: Vec<String>,
+    num_skills: u32,
+    num_stars: u32,
+    is_enabled: bool,
+    streaming: bool,
+    /// unverified, community, verified or trusted.
+    trust_level: String,
+    /// public, private or group-restricted.
+    visibility: String,
+    /// RFC 3339, UTC.
+    registered_at: String,
+}
+
+impl AgentFacts {
+    pub(crate) fn new(entry: &AgentEntry) -> AgentFacts {
+        AgentFacts {
+            name: entry.name.clone(),
+            description: entry.description.clone(),
+            path: entry.path.to_string(),
+            url: entry.url.clone(),
+            tags: entry.tags.clone(),
+            num_skills: count(entry),
+            num_stars: u32::try_from(entry.num_stars).unwrap_or(u32::MAX),
+            is_enabled: entry.enabled,
+            streaming: entry.streaming,
+            trust_level: entry.trust.name().to_owned(),
+            visibility: entry.visibility.name().to_owned(),
+            registered_at: entry.registered_at.clone(),
+        }
+    }
+}
+
+/// An agent in a list.
+#[derive(Object)]
+pub(crate) struct AgentSummary {
+    #[oai(flatten)]
+    facts: AgentFacts,
+    /// Names of the skills.
+    skills: Vec<String>,
+    /// The provider's organisation.
+    provider: Nullable<String>,
+}
+
+impl AgentSummary {
+    pub(super) fn new(entry: &AgentEntry) -> AgentSummary {
+        AgentSummary {
+            facts: AgentFacts::new(entry),
+            skills: entry.skills.iter().map(|skill| skill.name.clone()).collect(),
+            provider: Nullable(entry.provider.as_ref().map(|provider| provider.organization.clone())),
+        }
+    }
+}
+
+/// One page of agents.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct AgentList {
+    agents: Vec<AgentSummary>,
+    /// How many agents the caller sees under this filter, on all pages.
+    total_count: u32,
+    /// Send it as `cursor` for the next page; absent on the last one.
+    next_cursor: Option<String>,
+}
+
+impl AgentList {
+    pub(super) fn new(page: &Page) -> AgentList {
+        AgentList {
+            agents: page.agents.iter().map(|entry| AgentSummary::new(entry)).collect(),
+            total_count: u32::try_from(page.total).unwrap_or(u32::MAX),
+            next_cursor: page.next.as_ref().map(EntryPath::to_string),
+        }
+    }
+}
+
+/// Whether discovery is to find the agent.
+#[derive(Object)]
+pub(crate) struct ToggleInput {
+    enabled: bool,
+}
+
+impl ToggleInput {
+    /// The wish, wherever the client has put it.
+    pub(super) fn read(values: &Map<String, Value>) -> Result<bool, ApiError> {
+        let enabled = match values.get("enabled") {
+            Some(Value::Bool(enabled)) => Some(*enabled),
+            Some(Value::String(text)) => body::flag(text),
+            _ => None,
+        };
+        enabled.ok_or_else(|| Faults::one("enabled", "is required and must be true or false").into())
+    }
+}
+
+/// The answer to a toggle.
+#[derive(Object)]
+pub(crate) struct Toggled {
+    /// What was done, for people.
+    message: String,
+    path: String,
+    is_enabled: bool,
+    agent: AgentSummary,
+}
+
+impl Toggled {
+    pub(super) fn new(entry: &AgentEntry) -> Toggled {
+        let done = if entry.enabled { "enabled" } else { "disabled" };
+        Toggled {
+            message: format!("Agent {done} successfully"),
+            path: entry.path.to_string(),
+            is_enabled: entry.enabled,
+            agent: AgentSummary::new(entry),
+        }
+    }
+}
+
+/// How a registration is answered.
+#[derive(ApiResponse)]
+pub(crate) enum RegisterAnswer {
+    /// Registered; disabled until it is toggled.
+    #[oai(status = 201)]
+    Created(
+        Json<Registered>,
+        /// The agent's address in this API.
+        #[oai(header = "Location")]
+        String,
+        /// The strong entity tag of the card.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// How a read is answered.
+#[derive(ApiResponse)]
+pub(crate) enum CardAnswer {
+    /// The whole card.
+    #[oai(status = 200)]
+    Card(
+        AgentCard,
+        /// The strong entity tag of the card.
+        #[oai(header = "ETag")]
+        String,
+    ),
+    /// The caller has this card already (`If-None-Match`).
+    #[oai(status = 304)]
+    NotModified(
+        /// The strong entity tag of the card.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// How a change is answered.
+#[derive(ApiResponse)]
+pub(crate) enum ChangedAnswer {
+    /// The card as it is now.
+    #[oai(status = 200)]
+    Card(
+        AgentCard,
+        /// The strong entity tag of the card.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// How a list is answered.
+#[derive(ApiResponse)]
+pub(crate) enum ListAnswer {
+    /// The agents the caller sees.
+    #[oai(status = 200)]
+    Agents(Json<AgentList>),
+}
+
+/// How a toggle is answered.
+#[derive(ApiResponse)]
+pub(crate) enum ToggleAnswer {
+    /// The agent as it is now.
+    #[oai(status = 200)]
+    Toggled(Json<Toggled>),
+}
+
+/// How a removal is answered.
+#[derive(ApiResponse)]
+pub(crate) enum RemoveAnswer {
+    /// Removed.
+    #[oai(status = 204)]
+    Gone,
+}
+
+/// Reads the filter of a list.
+pub(super) fn filter(
+    query: Option<String>,
+    enabled_only: bool,
+    visibility: Option<String>,
+    tag: Option<String>,
+    cursor: Option<String>,
+    limit: Option<u32>,
+) -> Result<Filter, ApiError> {
+    let mut faults = Faults::default();
+    let visibility = visibility.and_then(|name| {
+        let known = Visibility::named(&name);
+        if known.is_none() {
+            faults.add("visibility", "must be public, private or group-restricted");
+        }
+        known
+    });
+    let cursor = cursor.and_then(|path| {
+        EntryPath::parse(&path)
+            .map_err(|_| faults.add("cursor", "must be the next_cursor of the page before"))
+            .ok()
+    });
+    let limit = limit.unwrap_or(MAX_PAGE);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        faults.add("limit", format!("must be 1 to {MAX_PAGE}"));
+    }
+    let query = query.filter(|query| !query.is_empty());
+    Ok(faults.or(Filter { query, enabled_only, visibility, tag, cursor, limit: limit as usize })?)
+}
+
+/// Callers who know no paging see everything up to here.
+const MAX_PAGE: u32 = 1000;
+
+fn count(entry: &AgentEntry) -> u32 {
+    u32::try_from(entry.skills.len()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,92 @@
+//! Reading one agent, and lists of them.
+
+use std::sync::Arc;
+
+use access::{Action, Permit, Principal, Resource, Visibility};
+use catalog::{AgentEntry, EntryPath};
+
+use crate::App;
+use crate::error::ApiError;
+
+/// Decides an action on whatever lives at a path, and hands that out with the permit.
+pub(super) fn permitted(
+    app: &App,
+    caller: &Principal,
+    action: Action,
+    path: &EntryPath,
+) -> Result<(Permit, Arc<AgentEntry>), ApiError> {
+    let catalogue = app.store.catalogue();
+    match catalogue.get(path) {
+        Some(entry) => Ok((app.policy.decide(caller, action, &entry.resource)?, entry.clone())),
+        None => {
+            app.policy.decide(caller, action, &Resource::vacant(path.as_str()))?;
+            Err(ApiError::Absent)
+        }
+    }
+}
+
+/// The agent at a path.
+pub(crate) fn get(app: &App, caller: &Principal, path: &EntryPath) -> Result<Arc<AgentEntry>, ApiError> {
+    permitted(app, caller, Action::GetAgent, path).map(|(_, entry)| entry)
+}
+
+/// What a list is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    /// Case-insensitive part of name, description, a tag or a skill's name.
+    pub(crate) query: Option<String>,
+    pub(crate) enabled_only: bool,
+    pub(crate) visibility: Option<Visibility>,
+    pub(crate) tag: Option<String>,
+    /// The last path of the page before.
+    pub(crate) cursor: Option<EntryPath>,
+    pub(crate) limit: usize,
+}
+
+/// One page of a list.
+pub(crate) struct Page {
+    pub(crate) agents: Vec<Arc<AgentEntry>>,
+    /// How many agents the caller sees under this filter, on all pages.
+    pub(crate) total: usize,
+    pub(crate) next: Option<EntryPath>,
+}
+
+/// The agents a caller sees, by path.
+pub(crate) fn list(app: &App, caller: &Principal, filter: &Filter) -> Page {
+    let catalogue = app.store.catalogue();
+    let view = app.policy.view(caller, Action::ListAgents);
+    let query = filter.query.as_deref().map(str::to_lowercase);
+    let seen =
+        |entry: &&Arc<AgentEntry>| filter.admits(entry, query.as_deref()) && view.sees(&entry.resource);
+    let mut page = Page { agents: Vec::new(), total: 0, next: None };
+    for entry in catalogue.iter().filter(seen) {
+        page.total += 1;
+        if filter.cursor.as_ref().is_some_and(|cursor| entry.path <= *cursor) {
+            continue;
+        }
+        if page.agents.len() < filter.limit {
+            page.agents.push(entry.clone());
+        } else if page.next.is_none() {
+            page.next = page.agents.last().map(|last| last.path.clone());
+        }
+    }
+    page
+}
+
+impl Filter {
+    fn admits(&self, entry: &AgentEntry, query: Option<&str>) -> bool {
+        let has = |text: &str, part: &str| text.to_lowercase().contains(part);
+        (!self.enabled_only || entry.enabled)
+            && self.visibility.is_none_or(|visibility| entry.visibility == visibility)
+            && self
+                .tag
+                .as_ref()
+                .is_none_or(|tag| entry.tags.iter().any(|held| held.eq_ignore_ascii_case(tag)))
+            && query.is_none_or(|part| {
+                has(&entry.name, part)
+                    || has(&entry.description, part)
+                    || entry.tags.iter().any(|tag| has(tag, part))
+                    || entry.skills.iter().any(|skill| has(&skill.name, part))
+            })
+    }
+}

@@ -1,0 +1,39 @@
+//! Removing an agent.
+
+use access::{Action, Principal};
+use catalog::EntryPath;
+
+use super::conditions::{Attempts, check_match};
+use super::read::permitted;
+use crate::App;
+use crate::error::ApiError;
+
+/// Removes the agent at a path; nothing of it stays findable.
+pub(crate) async fn remove(
+    app: &App,
+    caller: &Principal,
+    path: &EntryPath,
+    if_match: Option<&str>,
+) -> Result<(), ApiError> {
+    let mut attempts = Attempts::under(if_match);
+    loop {
+        match once(app, caller, path, if_match).await {
+            Err(error) if attempts.again(&error) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn once(
+    app: &App,
+    caller: &Principal,
+    path: &EntryPath,
+    if_match: Option<&str>,
+) -> Result<(), ApiError> {
+    let (permit, entry) = permitted(app, caller, Action::DeleteAgent, path)?;
+    check_match(if_match, &entry.etag)?;
+    app.store.remove(&permit, &entry.etag, path).await?;
+    tracing::info!(%path, by = caller.username, "removed");
+    app.index.follow(path).await;
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Enabling and disabling an agent.
+
+use std::sync::Arc;
+
+use access::{Action, Principal};
+use catalog::{AgentEntry, EntryPath};
+
+use super::conditions::Attempts;
+use super::read::permitted;
+use crate::App;
+use crate::error::ApiError;
+
+/// Makes an agent found by discovery, or not.
+pub(crate) async fn toggle(
+    app: &App,
+    caller: &Principal,
+    path: &EntryPath,
+    enabled: bool,
+) -> Result<Arc<AgentEntry>, ApiError> {
+    let mut attempts = Attempts::under(None);
+    loop {
+        match once(app, caller, path, enabled).await {
+            Err(error) if attempts.again(&error) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn once(
+    app: &App,
+    caller: &Principal,
+    path: &EntryPath,
+    enabled: bool,
+) -> Result<Arc<AgentEntry>, ApiError> {
+    let (permit, old) = permitted(app, caller, Action::ModifyAgent, path)?;
+    if old.enabled == enabled {
+        return Ok(old);
+    }
+    let next = old.toggled(enabled, &app.now())?;
+    let entry = app.store.replace(&permit, &old.etag, next).await?;
+    tracing::info!(path = %entry.path, by = caller.username, enabled, "toggled");
+    app.index.follow(&entry.path).await;
+    Ok(entry)
+}

@@ -1,0 +1,63 @@
+//! Changing an agent's card: whole (PUT) or in part (PATCH).
+
+use std::sync::Arc;
+
+use access::{Action, Principal};
+use catalog::{AgentDraft, AgentEntry, EntryPath, TrustLevel};
+use serde_json::{Map, Value};
+
+use super::conditions::{Attempts, check_match};
+use super::publish::{check_trust, registrant};
+use super::read::permitted;
+use crate::App;
+use crate::error::ApiError;
+
+/// How a submitted card changes the stored one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    /// Fields that are left out stay.
+    Replace,
+    /// RFC 7396: `null` removes.
+    Patch,
+}
+
+/// Changes the card at a path.
+pub(crate) async fn update(
+    app: &App,
+    caller: &Principal,
+    path: &EntryPath,
+    change: Change,
+    if_match: Option<&str>,
+    card: &Map<String, Value>,
+) -> Result<Arc<AgentEntry>, ApiError> {
+    let mut attempts = Attempts::under(if_match);
+    loop {
+        match once(app, caller, path, change, if_match, card).await {
+            Err(error) if attempts.again(&error) => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn once(
+    app: &App,
+    caller: &Principal,
+    path: &EntryPath,
+    change: Change,
+    if_match: Option<&str>,
+    card: &Map<String, Value>,
+) -> Result<Arc<AgentEntry>, ApiError> {
+    let (permit, old) = permitted(app, caller, Action::ModifyAgent, path)?;
+    check_match(if_match, &old.etag)?;
+    let draft = match change {
+        Change::Replace => AgentDraft::replace(&old, card.clone(), app.rules)?,
+        Change::Patch => AgentDraft::patch(&old, card.clone(), app.rules)?,
+    };
+    check_trust(&permit, draft.trust(), old.trust.max(TrustLevel::Community))?;
+    let registrant = registrant(&permit, &draft, &old.registered_by);
+    let next = draft.into_next_entry(&old, &registrant, &app.now())?;
+    let entry = app.store.replace(&permit, &old.etag, next).await?;
+    tracing::info!(path = %entry.path, by = caller.username, "updated");
+    app.index.follow(&entry.path).await;
+    Ok(entry)
+}

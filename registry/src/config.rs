@@ -1,0 +1,183 @@
+//! Flags and environment → one typed configuration, every fault before a port opens.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use access::Policy;
+use boot::log::LogFormat;
+use catalog::CardRules;
+use clap::Parser;
+use search::{DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource};
+use token::Location;
+
+/// The agent registry.
+///
+/// Agents register their cards, others find them by meaning or by skill, and everybody sees
+/// only what he may. Runs behind a gateway that asks the auth-server about every request.
+#[derive(Debug, Parser)]
+#[command(name = "registry", version)]
+pub struct Options {
+    /// Address to serve on; port 0 takes a free one.
+    #[arg(long, env = "REGISTRY_LISTEN", default_value = "127.0.0.1:7860")]
+    listen: String,
+    /// Unix socket to serve on as well (mode 0660): what the gateway should use on one host.
+    #[arg(long, env = "REGISTRY_SOCKET")]
+    socket: Option<PathBuf>,
+    /// Group that may use the socket, by name: the gateway's.
+    #[arg(long, env = "REGISTRY_SOCKET_GROUP", requires = "socket")]
+    socket_group: Option<String>,
+    /// Folder of agent_state.json and of the index.
+    #[arg(long, env = "REGISTRY_STATE", default_value = "state")]
+    state: PathBuf,
+    /// The access policy, scopes.yml; the auth-server's own copy.
+    #[arg(long, env = "REGISTRY_POLICY", default_value = "scopes.yml")]
+    policy: PathBuf,
+    /// Where the auth-server publishes the keys of its identity seal.
+    #[arg(long, env = "REGISTRY_IDENTITY_KEYS_URL", conflicts_with = "identity_keys_file")]
+    identity_keys_url: Option<String>,
+    /// The same key set as a file, shared at set-up.
+    #[arg(long, env = "REGISTRY_IDENTITY_KEYS_FILE")]
+    identity_keys_file: Option<PathBuf>,
+    /// Believe X-User and X-Scopes where no seal comes along. Only for gateways that cannot pass
+    /// the seal: whoever reaches this port can then be anybody.
+    #[arg(long, env = "REGISTRY_TRUST_PLAIN_HEADERS")]
+    trust_plain_headers: bool,
+    /// The gateway's address as clients write it.
+    #[arg(long, env = "REGISTRY_PUBLIC_URL", default_value = "http://localhost:8080")]
+    public_url: String,
+    /// Accept agents with http:// addresses outside loopback and private hosts.
+    #[arg(long, env = "REGISTRY_ALLOW_PLAIN_HTTP")]
+    allow_plain_http: bool,
+    /// Folder with the model's config.json, tokenizer.json and model.safetensors. Without it the
+    /// model comes from the hub's cache, then from the hub.
+    #[arg(long, env = "REGISTRY_MODEL")]
+    model: Option<PathBuf>,
+    /// The model on the hub.
+    #[arg(long, env = "REGISTRY_MODEL_REPOSITORY", default_value = DEFAULT_REPOSITORY)]
+    model_repository: String,
+    /// The commit of the model on the hub.
+    #[arg(long, env = "REGISTRY_MODEL_REVISION", default_value = DEFAULT_REVISION)]
+    model_revision: String,
+    /// Never ask the hub.
+    #[arg(long, env = "HF_HUB_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    offline: bool,
+    /// Where to write {"url", "socket"} once requests are served.
+    #[arg(long, env = "REGISTRY_READY_FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// How log lines are written to standard error.
+    #[arg(long, env = "REGISTRY_LOG_FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
+    /// What is logged, e.g. "info" or "warn,registry=debug".
+    #[arg(long, env = "REGISTRY_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// Where the keys of the identity seal come from.
+#[derive(Debug)]
+pub enum IdentityKeys {
+    /// The auth-server's published key set.
+    Remote(Location),
+    /// A file.
+    File(PathBuf),
+}
+
+/// Checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    /// Where to serve.
+    pub listen: SocketAddr,
+    /// The socket to serve on as well, and the group that may use it.
+    pub socket: Option<(PathBuf, Option<String>)>,
+    /// Where the state lives.
+    pub state: PathBuf,
+    /// Who may do what.
+    pub policy: Policy,
+    /// How callers are recognised.
+    pub identity_keys: IdentityKeys,
+    /// See the flag.
+    pub trust_plain_headers: bool,
+    /// The gateway's address without a slash at its end.
+    pub public_url: String,
+    /// What the operator has loosened about cards.
+    pub rules: CardRules,
+    /// Where the model is.
+    pub model: ModelSource,
+}
+
+impl Config {
+    /// Reads everything the options name.
+    ///
+    /// # Errors
+    /// Every fault, each a sentence that names the flag or the file.
+    pub fn load(options: &Options) -> Result<Config, Vec<String>> {
+        let mut faults = Vec::new();
+        let listen = options.listen.parse::<SocketAddr>();
+        let listen =
+            listen.map_err(|fault| faults.push(format!("--listen {}: {fault}", options.listen))).ok();
+        let policy = policy(&options.policy, &mut faults);
+        let keys = identity_keys(options, &mut faults);
+        let public_url = options.public_url.trim_end_matches('/').to_owned();
+        if let Err(fault) = url::Url::parse(&public_url) {
+            faults.push(format!("--public-url {public_url}: {fault}"));
+        }
+        if let Err(fault) = boot::log::check(&options.log) {
+            faults.push(format!("--log: {fault}"));
+        }
+        match (listen, policy, keys) {
+            (Some(listen), Some(policy), Some(identity_keys)) if faults.is_empty() => Ok(Config {
+                listen,
+                policy,
+                identity_keys,
+                public_url,
+                socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
+                state: options.state.clone(),
+                trust_plain_headers: options.trust_plain_headers,
+                rules: CardRules { allow_plain_http: options.allow_plain_http },
+                model: ModelSource {
+                    local: options.model.clone(),
+                    repository: options.model_repository.clone(),
+                    revision: options.model_revision.clone(),
+                    cache: None,
+                    offline: options.offline,
+                },
+            }),
+            _ => Err(faults),
+        }
+    }
+}
+
+fn policy(file: &std::path::Path, faults: &mut Vec<String>) -> Option<Policy> {
+    let text = match std::fs::read_to_string(file) {
+        Ok(text) => text,
+        Err(fault) => {
+            faults.push(format!("--policy {}: {fault}", file.display()));
+            return None;
+        }
+    };
+    match Policy::parse(&text) {
+        Ok(policy) => Some(policy),
+        Err(found) => {
+            faults.extend(found.iter().map(|fault| format!("{}: {fault}", file.display())));
+            None
+        }
+    }
+}
+
+fn identity_keys(options: &Options, faults: &mut Vec<String>) -> Option<IdentityKeys> {
+    match (&options.identity_keys_url, &options.identity_keys_file) {
+        (Some(url), _) => match Location::at(url) {
+            Ok(location) => Some(IdentityKeys::Remote(location)),
+            Err(fault) => {
+                faults.push(format!("--identity-keys-url: {fault}"));
+                None
+            }
+        },
+        (None, Some(file)) => Some(IdentityKeys::File(file.clone())),
+        (None, None) => {
+            faults.push(
+                "nobody could be recognised: give --identity-keys-url or --identity-keys-file".to_owned(),
+            );
+            None
+        }
+    }
+}

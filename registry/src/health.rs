@@ -1,0 +1,62 @@
+//! How the registry is doing.
+
+use poem_openapi::payload::Json;
+use poem_openapi::{ApiResponse, Object};
+
+use crate::App;
+
+/// The registry's state; public, so it names nobody and nothing registered.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct Health {
+    /// `ok` while the registry answers.
+    status: String,
+    /// The version of the access policy in force.
+    policy_version: String,
+    search: SearchHealth,
+    identity_keys: KeysHealth,
+}
+
+/// How the question is answered.
+#[derive(ApiResponse)]
+pub(crate) enum HealthAnswer {
+    /// The registry answers.
+    #[oai(status = 200)]
+    Health(Json<Health>),
+}
+
+/// Whether semantic search works.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+struct SearchHealth {
+    /// `ready`, `loading` or `unavailable`.
+    state: String,
+    /// Why it is unavailable, and what helps.
+    reason: Option<String>,
+}
+
+/// Whether callers can be recognised.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+struct KeysHealth {
+    /// How many keys of the auth-server are known.
+    keys: u32,
+    /// Why they could not be fetched.
+    fault: Option<String>,
+}
+
+impl Health {
+    pub(crate) fn of(app: &App) -> Health {
+        let search = app.index.report();
+        let keys = app.seal.keys();
+        Health {
+            status: "ok".to_owned(),
+            policy_version: app.policy.version().to_owned(),
+            search: SearchHealth { state: search.state.to_owned(), reason: search.reason },
+            identity_keys: KeysHealth {
+                keys: u32::try_from(keys.keys).unwrap_or(u32::MAX),
+                fault: keys.fault,
+            },
+        }
+    }
+}

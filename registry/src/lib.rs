@@ -1,0 +1,19 @@
+//! The registry: agents register their cards, others find them, everybody sees only what he may.
+
+pub mod agents;
+pub mod app;
+mod body;
+pub mod config;
+pub mod discover;
+mod error;
+mod health;
+mod identity;
+pub mod indexing;
+pub mod openapi;
+mod routes;
+mod server;
+
+pub use app::App;
+pub use identity::Seal;
+pub use routes::endpoint;
+pub use server::{Bound, bind};

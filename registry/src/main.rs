@@ -1,0 +1,104 @@
+//! The registry: read the configuration, open the state, serve until told to stop.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use registry::config::{Config, IdentityKeys, Options};
+use registry::indexing::Index;
+use registry::{App, Seal, bind, endpoint};
+use store::AgentStore;
+use store::file::FileStore;
+use token::{Clock, KeySource, LocalKeys, RemoteKeys};
+
+/// How long requests in flight may take after the signal to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let config = match Config::load(&options) {
+        Ok(config) => config,
+        Err(faults) => {
+            faults.iter().for_each(|fault| eprintln!("registry: {fault}"));
+            return ExitCode::from(2);
+        }
+    };
+    match start(config, &options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("registry: {reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(config: Config, options: &Options) -> Result<(), String> {
+    boot::log::start(options.log_format, &options.log).map_err(|fault| fault.to_string())?;
+    // Before anything computes: one thread a text, several texts at a time, is fastest here.
+    search::single_threaded_maths().map_err(|fault| fault.to_string())?;
+    let runtime = tokio::runtime::Runtime::new().map_err(|fault| fault.to_string())?;
+    runtime.block_on(serve(config, options))
+}
+
+async fn serve(config: Config, options: &Options) -> Result<(), String> {
+    let stop = boot::stop::Stop::listen().map_err(|fault| fault.to_string())?;
+    config.policy.warnings().iter().for_each(|warning| tracing::warn!("scopes.yml, {warning}"));
+    if config.trust_plain_headers {
+        tracing::warn!(
+            "--trust-plain-headers: whoever reaches this port can be anybody; only the gateway may reach it"
+        );
+    }
+    let store: Arc<dyn AgentStore> =
+        Arc::new(FileStore::open(&config.state).map_err(|fault| fault.to_string())?);
+    let clock = clock();
+    let keys = identity_keys(config.identity_keys, &clock)?;
+    let index = Index::new(store.clone(), Some(config.state.join("vectors.bin")));
+    let app = Arc::new(App {
+        policy: Arc::new(config.policy),
+        seal: Seal::new(keys, config.trust_plain_headers),
+        rules: config.rules,
+        public_url: config.public_url,
+        index: index.clone(),
+        store,
+        clock,
+    });
+    let bound = bind(config.listen, config.socket).await?;
+    let indexing = tokio::spawn(index.clone().run(config.model));
+    let ready = serde_json::json!({"url": format!("http://{}", bound.address), "socket": bound.socket});
+    println!("registry: serving on http://{}", bound.address);
+    if let Some(file) = &options.ready_file {
+        boot::files::replace(file, ready.to_string().as_bytes()).map_err(|fault| fault.to_string())?;
+    }
+    tracing::info!(%ready, agents = app.store.catalogue().len(), policy = app.policy.version(), "serving");
+    let stopped = async {
+        let signal = stop.wait().await;
+        tracing::info!(signal, "stopping");
+    };
+    let server = poem::Server::new_with_acceptor(bound.acceptor);
+    let served = server.run_with_graceful_shutdown(endpoint(&app), stopped, Some(GRACE)).await;
+    indexing.abort();
+    index.save();
+    bound.socket.iter().for_each(|socket| drop(std::fs::remove_file(socket)));
+    served.map_err(|fault| fault.to_string())
+}
+
+fn clock() -> Clock {
+    Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+fn identity_keys(keys: IdentityKeys, clock: &Clock) -> Result<Arc<dyn KeySource>, String> {
+    match keys {
+        IdentityKeys::File(file) => {
+            Ok(Arc::new(LocalKeys::from_file(&file).map_err(|fault| fault.to_string())?))
+        }
+        IdentityKeys::Remote(location) => {
+            let changes = Arc::new(AtomicU64::new(0));
+            let remote =
+                RemoteKeys::new(location, clock.clone(), changes).map_err(|fault| fault.to_string())?;
+            tokio::spawn(remote.clone().keep_fresh());
+            Ok(Arc::new(remote))
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The OpenAPI document: a product, because people generate clients from it.
+//!
+//! poem-openapi writes it; what its output lacks for generators is mended here, once
+//! at start (design page "openapi-clients"). The same bytes stand in `docs/api/registry.json`.
+
+use std::sync::Arc;
+
+use poem_openapi::{ContactObject, LicenseObject, OpenApiService};
+use serde_json::{Value, json};
+
+use crate::App;
+use crate::agents::Agents;
+use crate::discover::Discovery;
+use crate::routes::System;
+
+/// All operations of the registry.
+pub(crate) type Api = (Agents, Discovery, System);
+
+/// The operations, ready to be served and documented.
+pub(crate) fn service(app: &Arc<App>) -> OpenApiService<Api, ()> {
+    described((Agents(app.clone()), Discovery(app.clone()), System(app.clone())))
+}
+
+fn described(api: Api) -> OpenApiService<Api, ()> {
+    OpenApiService::new(api, "Agent registry", env!("CARGO_PKG_VERSION"))
+        .description("Agents register their cards here; others find them and then talk to them directly.")
+        .contact(ContactObject::new().name("The operators of this registry"))
+        .license(LicenseObject::new("Apache-2.0").url("https://www.apache.org/licenses/LICENSE-2.0"))
+}
+
+/// The mended document as pretty JSON with a line break at its end.
+pub(crate) fn document(service: &OpenApiService<Api, ()>, server: &str) -> String {
+    let mut document: Value = serde_json::from_str(&service.spec()).unwrap_or_default();
+    document["servers"] = json!([{ "url": server }]);
+    mend(&mut document);
+    if let Some(paths) = document["paths"].as_object_mut() {
+        for item in paths.values_mut() {
+            for operation in item.as_object_mut().into_iter().flat_map(|item| item.values_mut()) {
+                keep_possible_errors(operation);
+            }
+        }
+    }
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// Which refusals each operation can answer with; every protected one also 401, all of them 500.
+const REFUSALS: [(&str, &[&str]); 10] = [
+    ("registerAgent", &["400", "403", "409", "413", "415", "422", "503"]),
+    ("listAgents", &["400", "422"]),
+    ("getAgent", &["400", "403", "404"]),
+    ("updateAgent", &["400", "403", "404", "412", "413", "415", "422", "503"]),
+    ("patchAgent", &["400", "403", "404", "412", "413", "415", "422", "503"]),
+    ("deleteAgent", &["400", "403", "404", "412", "503"]),
+    ("toggleAgent", &["400", "403", "404", "413", "415", "422", "503"]),
+    ("discoverAgents", &["400", "413", "415", "422"]),
+    ("discoverAgentsSemantic", &["400", "413", "415", "422", "503"]),
+    ("health", &[]),
+];
+
+/// The framework documents every error it is shown on every operation.
+fn keep_possible_errors(operation: &mut Value) {
+    let id = operation["operationId"].as_str().unwrap_or_default().to_owned();
+    let possible = REFUSALS.iter().find(|(operation, _)| *operation == id).map_or(&[][..], |(_, list)| list);
+    let protected = operation.get("security").is_some();
+    if let Some(responses) = operation["responses"].as_object_mut() {
+        responses.retain(|status, _| {
+            status.starts_with('2')
+                || status.starts_with('3')
+                || possible.contains(&status.as_str())
+                || (protected && (status == "401" || status == "500"))
+        });
+    }
+}
+
+/// Headers whose case the framework has lost.
+const HEADERS: [(&str, &str); 2] = [("ETAG", "ETag"), ("LOCATION", "Location")];
+
+/// Mends every level of the document.
+fn mend(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            let keys: Vec<String> = object.keys().cloned().collect();
+            for key in keys {
+                let better = match key.as_str() {
+                    "application/json; charset=utf-8" => Some("application/json"),
+                    _ => HEADERS.iter().find(|(lost, _)| *lost == key).map(|(_, right)| *right),
+                };
+                if let Some(better) = better
+                    && let Some(value) = object.shift_remove(&key)
+                {
+                    object.insert(better.to_owned(), value);
+                }
+            }
+            // Counts are never negative; `uint32` is no format that OpenAPI 3.0 knows.
+            if object.get("format").is_some_and(|format| format == "uint32") {
+                object.insert("format".to_owned(), json!("int32"));
+                object.entry("minimum").or_insert(json!(0));
+            }
+            // An integer's limits are integers: generators in typed languages stumble over `1.0`.
+            if object.get("type").is_some_and(|ty| ty == "integer") {
+                for limit in ["minimum", "maximum"] {
+                    if let Some(number) = object.get(limit).and_then(Value::as_f64) {
+                        object.insert(limit.to_owned(), json!(number as i64));
+                    }
+                }
+            }
+            object.values_mut().for_each(mend);
+        }
+        Value::Array(items) => items.iter_mut().for_each(mend),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The methods each path of the document knows, as `Allow` lists them.
+pub(crate) fn methods(document: &str) -> Vec<(String, String)> {
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    let paths = document["paths"].as_object().cloned().unwrap_or_default();
+    let allow = |item: &Value| {
+        let mut methods: Vec<String> = item
+            .as_object()
+            .into_iter()
+            .flat_map(|item| item.keys())
+            .map(|method| method.to_uppercase())
+            .collect();
+        if methods.iter().any(|method| method == "GET") {
+            methods.push("HEAD".to_owned());
+        }
+        methods.sort();
+        methods.join(", ")
+    };
+    paths.iter().map(|(path, item)| (path.clone(), allow(item))).collect()
+}

@@ -1,0 +1,124 @@
+//! The route table, and what every request passes: spelling, request id, one error body.
+
+use std::sync::Arc;
+
+use poem::endpoint::{BoxEndpoint, make_sync};
+use poem::http::{HeaderValue, Uri, header};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
+use poem_openapi::OpenApi;
+use poem_openapi::payload::Json;
+
+use crate::agents::{Tag, url};
+use crate::error::ApiError;
+use crate::health::{Health, HealthAnswer};
+use crate::{App, openapi};
+
+/// The operations that need no caller.
+pub(crate) struct System(pub(crate) Arc<App>);
+
+#[OpenApi]
+impl System {
+    /// How the registry is doing
+    ///
+    /// Public. 200 as long as the registry answers; `search` says whether semantic search works.
+    #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::System")]
+    async fn health(&self) -> HealthAnswer {
+        HealthAnswer::Health(Json(Health::of(&self.0)))
+    }
+}
+
+/// Everything the registry answers.
+pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
+    let service = openapi::service(app);
+    let document = openapi::document(&service, &app.public_url);
+    let allow: Arc<[(String, String)]> = openapi::methods(&document).into();
+    let docs = service.swagger_ui();
+    let serve_document = make_sync(move |_| {
+        Response::builder()
+            .content_type("application/json")
+            .header("Cache-Control", "no-cache")
+            .body(document.clone())
+    });
+    Route::new()
+        .at("/api/openapi.json", poem::get(serve_document))
+        .nest("/docs", docs)
+        .nest("/", service)
+        .data(app.clone())
+        .around(move |next, request| {
+            let allow = allow.clone();
+            async move { Ok(answer(&*next, request, &allow).await) }
+        })
+        .boxed()
+}
+
+/// The name under which the gateway and the log know a request.
+const REQUEST_ID: &str = "x-request-id";
+
+/// Answers one request; errors leave in one form, whoever made them.
+async fn answer<E>(next: &E, mut request: Request, allow: &[(String, String)]) -> Response
+where
+    E: Endpoint<Output = Response>,
+{
+    let started = std::time::Instant::now();
+    let id = request.headers().get(REQUEST_ID).cloned();
+    let method = request.method().clone();
+    let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
+    let mut response = match url::canonical(&target) {
+        Err(fault) => ApiError::Malformed(fault.to_string()).into_response(),
+        Ok(canonical) => {
+            if let Some(uri) = canonical.and_then(|target| target.parse::<Uri>().ok()) {
+                *request.uri_mut() = uri;
+            }
+            let path = request.uri().path().to_owned();
+            let response = match next.call(request).await {
+                Ok(response) => response,
+                Err(error) => error.into_response(),
+            };
+            in_our_form(response, || allowed(&path, allow)).await
+        }
+    };
+    // The query string stays out of the log: it may hold what people ask for.
+    let path = target.split('?').next().unwrap_or_default();
+    let status = response.status().as_u16();
+    let id_text = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or("-");
+    tracing::debug!(%method, path, status, ms = started.elapsed().as_millis() as u64, request = id_text, "answered");
+    if let Some(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// Turns the framework's own plain-text errors into ours.
+async fn in_our_form(mut response: Response, allowed: impl FnOnce() -> String) -> Response {
+    let status = response.status();
+    let json = response.content_type().is_some_and(|kind| kind.starts_with("application/json"));
+    if json || !(status.is_client_error() || status.is_server_error()) {
+        nosniff(&mut response);
+        return response;
+    }
+    let text = response.take_body().into_string().await.unwrap_or_default();
+    ApiError::of_framework(status, text, allowed).into_response()
+}
+
+fn nosniff(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// The methods known at a path; the document is the one list of them.
+fn allowed(path: &str, allow: &[(String, String)]) -> String {
+    let fits = |template: &str| {
+        let (mut asked, mut known) = (path.split('/'), template.split('/'));
+        loop {
+            match (asked.next(), known.next()) {
+                (None, None) => return true,
+                (Some(a), Some(k)) if a == k || k.starts_with('{') => {}
+                _ => return false,
+            }
+        }
+    };
+    // A literal path comes before a template that would fit too.
+    let exact = allow.iter().find(|(template, _)| template == path);
+    let found = exact.or_else(|| allow.iter().find(|(template, _)| fits(template)));
+    found.map_or_else(|| "GET, HEAD".to_owned(), |(_, methods)| methods.clone())
+}

@@ -1,0 +1,196 @@
+//! A real registry in this process: real policy, real store, real seal; only the
+//! embedder is a deterministic one, and the clock stands where a test puts it.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use access::identity::{self, IdentityClaims};
+use access::{Policy, Principal};
+use catalog::CardRules;
+use poem::endpoint::BoxEndpoint;
+use poem::http::{HeaderMap, Method, StatusCode};
+use poem::{Endpoint, Request, Response};
+use registry::indexing::Index;
+use registry::{App, Seal, endpoint};
+use search::HashedWords;
+use serde_json::Value;
+use store::file::FileStore;
+use token::{KeySet, LocalKeys, Signer, SigningAlgorithm, key_set};
+
+/// 2025-11-09T10:30:00Z, the guide's own time.
+pub const NOW: u64 = 1_762_684_200;
+
+/// Callers of the shipped policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// No identity at all.
+    Nobody,
+    /// Groups that nobody maps.
+    Stranger,
+    /// The guide's service account.
+    Guide,
+    /// A holder of mcp-registry-admin.
+    Admin,
+    /// Line of business 1.
+    Lob1,
+    /// Line of business 2.
+    Lob2,
+}
+
+impl Role {
+    pub fn username(self) -> &'static str {
+        match self {
+            Role::Nobody => "",
+            Role::Stranger => "stranger-bot",
+            Role::Guide => "service-account-mcp-gateway-m2m",
+            Role::Admin => "registry-admin",
+            Role::Lob1 => "lob1-bot",
+            Role::Lob2 => "lob2-bot",
+        }
+    }
+
+    fn groups(self) -> &'static [&'static str] {
+        match self {
+            Role::Nobody => &[],
+            Role::Stranger => &["visitors"],
+            Role::Guide => &["mcp-servers-unrestricted", "a2a-agent-admin"],
+            Role::Admin => &["mcp-registry-admin"],
+            Role::Lob1 => &["registry-users-lob1"],
+            Role::Lob2 => &["registry-users-lob2"],
+        }
+    }
+}
+
+/// One answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|fault| panic!("no JSON ({fault}): {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().expect("text"))
+    }
+
+    #[track_caller]
+    pub fn is(self, status: u16) -> Answer {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+}
+
+pub struct World {
+    pub app: Arc<App>,
+    pub signer: Signer,
+    pub clock: Arc<AtomicU64>,
+    endpoint: BoxEndpoint<'static, Response>,
+    folder: Arc<tempfile::TempDir>,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with(|_| {})
+    }
+
+    /// A registry with something changed before it starts.
+    pub fn with(change: impl FnOnce(&mut App)) -> World {
+        World::on(Arc::new(tempfile::tempdir().expect("a folder")), change)
+    }
+
+    fn on(folder: Arc<tempfile::TempDir>, change: impl FnOnce(&mut App)) -> World {
+        let (signer, _) = Signer::generate(SigningAlgorithm::EdDsa).expect("a key");
+        let keys = KeySet::parse(key_set([&signer]).as_bytes()).expect("a key set");
+        let clock = Arc::new(AtomicU64::new(NOW));
+        let told = clock.clone();
+        let store = Arc::new(FileStore::open(folder.path()).expect("a store"));
+        let index = Index::new(store.clone(), Some(folder.path().join("vectors.bin")));
+        index.build(Arc::new(HashedWords::new(256)));
+        let mut app = App {
+            policy: Arc::new(
+                Policy::parse(include_str!("../../../deploy/scopes.yml")).expect("the shipped policy"),
+            ),
+            store,
+            index,
+            seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),
+            rules: CardRules::default(),
+            public_url: "http://localhost:8080".into(),
+            clock: Arc::new(move || told.load(Ordering::SeqCst)),
+        };
+        change(&mut app);
+        let app = Arc::new(app);
+        World { endpoint: endpoint(&app), app, signer, clock, folder }
+    }
+
+    /// The same state, opened by a new process.
+    pub fn restarted(self) -> World {
+        let folder = self.folder.clone();
+        drop(self);
+        World::on(folder, |_| {})
+    }
+
+    pub fn principal(&self, role: Role) -> Principal {
+        Principal {
+            username: role.username().into(),
+            client_id: Some(role.username().into()),
+            groups: role.groups().iter().map(|group| (*group).to_owned()).collect(),
+            scopes: self.app.policy.scopes_for(role.groups()),
+        }
+    }
+
+    /// What the auth-server would seal for a role; a test may spoil it.
+    pub fn claims(&self, role: Role) -> IdentityClaims {
+        let now = self.clock.load(Ordering::SeqCst);
+        IdentityClaims::new(
+            &self.principal(role),
+            "sub",
+            self.app.policy.version(),
+            now,
+            now + 60,
+            "jti".into(),
+        )
+    }
+
+    pub fn seal(&self, claims: &IdentityClaims) -> String {
+        self.signer.sign(identity::TYPE, claims).expect("signed")
+    }
+
+    pub async fn send(&self, request: Request) -> Answer {
+        let mut response = self.endpoint.get_response(request).await;
+        let text = response.take_body().into_string().await.expect("a body");
+        Answer { status: response.status(), headers: response.headers().clone(), text }
+    }
+
+    /// A request of a role; a body is JSON.
+    pub async fn ask(&self, role: Role, method: &str, target: &str, body: Option<Value>) -> Answer {
+        let mut request = Request::builder().method(Method::from_bytes(method.as_bytes()).expect("a method"));
+        request = request.uri(target.parse().expect("a target"));
+        if role != Role::Nobody {
+            request = request.header(identity::SEALED, self.seal(&self.claims(role)));
+        }
+        let request = match body {
+            Some(body) => request.content_type("application/json").body(body.to_string()),
+            None => request.finish(),
+        };
+        self.send(request).await
+    }
+
+    /// Registers and enables a card.
+    pub async fn publish(&self, role: Role, card: Value) {
+        let path =
+            self.ask(role, "POST", "/api/agents/register", Some(card)).await.is(201).json()["path"].clone();
+        let path = path.as_str().expect("a path").trim_start_matches('/').replace('/', "%2F");
+        self.ask(role, "POST", &format!("/api/agents/{path}/toggle?enabled=true"), None).await.is(200);
+    }
+}
+
+/// A small right card.
+pub fn card(path: &str, name: &str, description: &str) -> Value {
+    serde_json::json!({"path": path, "name": name, "description": description, "url": "https://agents.example.com/x"})
+}

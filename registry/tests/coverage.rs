@@ -1,0 +1,60 @@
+//! Access coverage: every operation of the document × nobody, stranger, wrong group, right group.
+//!
+//! A new operation fails here until it is in the table below or protected like the rest.
+
+mod common;
+
+use common::{Role, World, card};
+use serde_json::{Value, json};
+
+/// Operations that anybody may call. This list may only shrink.
+const PUBLIC: [&str; 1] = ["health"];
+
+/// Operations that answer everybody, with what he may see. This list may only shrink.
+const FILTERED: [&str; 3] = ["listAgents", "discoverAgents", "discoverAgentsSemantic"];
+
+/// What an operation is called with to do something to `/data-analysis`.
+fn call(id: &str, target: &str) -> (String, Option<Value>) {
+    let target = target.replace("{path}", "data-analysis");
+    match id {
+        "registerAgent" => (target, Some(card("/data-analysis", "D", "d"))),
+        "updateAgent" | "patchAgent" => (target, Some(json!({"description": "new"}))),
+        "toggleAgent" => (format!("{target}?enabled=true"), None),
+        "discoverAgents" => (format!("{target}?skills=x"), None),
+        "discoverAgentsSemantic" => (format!("{target}?query=x"), None),
+        _ => (target, None),
+    }
+}
+
+#[tokio::test]
+async fn every_operation_asks_who_is_calling_and_whether_he_may() {
+    let document = World::new().ask(Role::Nobody, "GET", "/api/openapi.json", None).await.is(200).json();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let id = operation["operationId"].as_str().expect("an id");
+            let (target, body) = call(id, path);
+            for role in [Role::Nobody, Role::Stranger, Role::Lob1, Role::Lob2] {
+                let world = World::new();
+                if id != "registerAgent" {
+                    world.publish(Role::Guide, card("/data-analysis", "D", "d")).await;
+                }
+                let answer = world.ask(role, &method.to_uppercase(), &target, body.clone()).await;
+                let status = answer.status.as_u16();
+                let expected = match role {
+                    _ if PUBLIC.contains(&id) => 200..=200,
+                    Role::Nobody => 401..=401,
+                    _ if FILTERED.contains(&id) => 200..=200,
+                    Role::Lob2 => 200..=299,
+                    _ => 403..=403,
+                };
+                assert!(expected.contains(&status), "{id} by {role:?} answered {status}: {}", answer.text);
+                if FILTERED.contains(&id) && role != Role::Lob2 && role != Role::Nobody {
+                    assert!(
+                        !answer.text.contains("data-analysis"),
+                        "{id} shows {role:?} what he may not see"
+                    );
+                }
+            }
+        }
+    }
+}

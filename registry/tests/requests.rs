@@ -1,0 +1,217 @@
+//! How requests are read and refused: paths, bodies, conditions, one error form.
+
+mod common;
+
+use std::sync::Arc;
+
+use common::{Role, World, card};
+use poem::Request;
+use poem::http::Method;
+use serde_json::json;
+
+#[tokio::test]
+async fn plain_and_encoded_paths_are_the_same_agent() {
+    let world = World::new();
+    let answer =
+        world.ask(Role::Guide, "POST", "/api/agents/register", Some(card("/team/reviewer", "R", "d"))).await;
+    assert_eq!(answer.is(201).header("location"), "/api/agents/team%2Freviewer");
+    for target in ["/api/agents/team/reviewer", "/api/agents/team%2Freviewer", "/api/agents/team%2freviewer"]
+    {
+        let found = world.ask(Role::Guide, "GET", target, None).await.is(200).json();
+        assert_eq!(found["path"], "/team/reviewer");
+    }
+    for target in
+        ["/api/agents/team/reviewer/toggle?enabled=true", "/api/agents/team%2Freviewer/toggle?enabled=false"]
+    {
+        world.ask(Role::Guide, "POST", target, None).await.is(200);
+    }
+    let mut accented = card("/équipe/評価", "É", "d");
+    accented["url"] = json!("https://example.com");
+    world.ask(Role::Guide, "POST", "/api/agents/register", Some(accented)).await.is(201);
+    let found = world
+        .ask(Role::Guide, "GET", "/api/agents/%C3%A9quipe/%E8%A9%95%E4%BE%A1", None)
+        .await
+        .is(200)
+        .json();
+    assert_eq!(found["path"], "/équipe/評価");
+}
+
+#[tokio::test]
+async fn every_refusal_has_the_one_form() {
+    let world = World::new();
+    for (method, target, body, status, code) in [
+        ("GET", "/nothing/here", None, 404, "not_found"),
+        ("GET", "/api/agents/absent", None, 404, "not_found"),
+        ("DELETE", "/api/agents", None, 405, "method_not_allowed"),
+        ("PUT", "/api/agents/register", None, 405, "method_not_allowed"),
+        ("POST", "/api/agents/x", None, 405, "method_not_allowed"),
+        ("GET", "/api/agents/../x", None, 400, "bad_request"),
+        ("GET", "/api/agents/%2e%2e", None, 400, "bad_request"),
+        ("GET", "/api/agents/a%00", None, 400, "bad_request"),
+        ("GET", "/api/agents/toggle", None, 400, "bad_request"),
+        ("GET", "/api//agents", None, 400, "bad_request"),
+        ("GET", "/api/agents?limit=x", None, 400, "bad_request"),
+        ("GET", "/api/agents?limit=0", None, 422, "validation_failed"),
+        ("GET", "/api/agents?visibility=x", None, 422, "validation_failed"),
+        ("POST", "/api/agents/register", Some(json!([])), 400, "bad_request"),
+        ("POST", "/api/agents/register", Some(json!({})), 422, "validation_failed"),
+    ] {
+        let answer = world.ask(Role::Guide, method, target, body).await.is(status);
+        let problem = answer.json();
+        assert_eq!(problem["code"], code, "{method} {target}");
+        assert_eq!(problem["message"], problem["detail"]);
+        assert!(answer.header("content-type").starts_with("application/json"));
+        if status == 405 {
+            assert!(
+                !answer.header("allow").is_empty() && !answer.header("allow").contains(method),
+                "{target}"
+            );
+        }
+    }
+    let faults = world.ask(Role::Guide, "POST", "/api/agents/register", Some(json!({}))).await.json();
+    let fields: Vec<&str> = faults["errors"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|fault| fault["field"].as_str())
+        .collect();
+    assert_eq!(fields, ["name", "description", "url"]);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_cards() {
+    let world = World::new();
+    let send = |kind: Option<&str>, body: Vec<u8>| {
+        let mut request =
+            Request::builder().method(Method::POST).uri("/api/agents/register".parse().expect("a target"));
+        request = request.header("X-Identity", world.seal(&world.claims(Role::Guide)));
+        if let Some(kind) = kind {
+            request = request.content_type(kind);
+        }
+        world.send(request.body(body))
+    };
+    let good = card("/a", "A", "d").to_string().into_bytes();
+    let big = vec![b' '; 1024 * 1024 + 1];
+    for (kind, body, status) in [
+        (Some("application/json"), b"{".to_vec(), 400),
+        (Some("application/json"), Vec::new(), 400),
+        (Some("application/json"), br#"{"name": "a", "name": "b"}"#.to_vec(), 422),
+        (Some("application/json"), "[".repeat(5000).into_bytes(), 422),
+        (Some("application/json"), big, 413),
+        (Some("text/plain"), good.clone(), 415),
+        (Some("application/x-www-form-urlencoded"), good.clone(), 415),
+        (Some("application/vnd.a2a+json; charset=utf-8"), good.clone(), 201),
+        (None, good, 409),
+    ] {
+        let note = format!("{kind:?} {}", String::from_utf8_lossy(&body[..body.len().min(40)]));
+        assert_eq!(send(kind, body).await.status, status, "{note}");
+    }
+}
+
+#[tokio::test]
+async fn conditions_guard_reads_and_writes() {
+    let world = World::new();
+    world.ask(Role::Guide, "POST", "/api/agents/register", Some(card("/a", "A", "one"))).await.is(201);
+    let first = world.ask(Role::Guide, "GET", "/api/agents/a", None).await.header("etag").to_owned();
+    let with = |method: Method, name: &str, tag: &str, body: Option<serde_json::Value>| {
+        let request = Request::builder().method(method).uri("/api/agents/a".parse().expect("a target"));
+        let request = request.header("X-Identity", world.seal(&world.claims(Role::Guide))).header(name, tag);
+        let body = body.map_or_else(String::new, |body| body.to_string());
+        world.send(request.content_type("application/json").body(body))
+    };
+    let unchanged = with(Method::GET, "If-None-Match", &first, None).await.is(304);
+    assert_eq!((unchanged.text.as_str(), unchanged.header("etag")), ("", first.as_str()));
+    let change = || Some(json!({"description": "two"}));
+    let second = with(Method::PUT, "If-Match", &first, change()).await.is(200).header("etag").to_owned();
+    assert_ne!(first, second);
+    for (method, body) in [(Method::PUT, change()), (Method::PATCH, change()), (Method::DELETE, None)] {
+        let stale = with(method, "If-Match", &first, body).await.is(412);
+        assert_eq!(stale.header("etag"), second);
+    }
+    with(Method::GET, "If-None-Match", &first, None).await.is(200);
+    with(Method::DELETE, "If-Match", &second, None).await.is(204);
+}
+
+#[tokio::test]
+async fn a_put_answers_with_the_card_and_a_wrong_one_changes_nothing() {
+    let world = World::new();
+    world.publish(Role::Guide, card("/a", "A", "one")).await;
+    world.clock.fetch_add(300, std::sync::atomic::Ordering::SeqCst);
+    let put = json!({"name": "B", "description": "two", "url": "https://agents.example.com/b"});
+    let changed = world.ask(Role::Guide, "PUT", "/api/agents/a", Some(put)).await.is(200).json();
+    assert_eq!((&changed["name"], &changed["is_enabled"]), (&json!("B"), &json!(true)));
+    assert_eq!(changed["registered_at"], "2025-11-09T10:30:00Z");
+    assert_eq!(changed["updated_at"], "2025-11-09T10:35:00Z");
+    for wrong in [json!({"url": "nope"}), json!({"path": "/b"}), json!({"visibility": "group-restricted"})] {
+        world.ask(Role::Guide, "PUT", "/api/agents/a", Some(wrong)).await.is(422);
+    }
+    assert_eq!(world.ask(Role::Guide, "GET", "/api/agents/a", None).await.json(), changed);
+}
+
+#[tokio::test]
+async fn lists_filter_and_page() {
+    let world = World::new();
+    for number in 0..5 {
+        let mut agent = card(&format!("/a{number}"), &format!("Agent {number}"), "d");
+        agent["tags"] = json!([if number % 2 == 0 { "even" } else { "odd" }]);
+        world.ask(Role::Guide, "POST", "/api/agents/register", Some(agent)).await.is(201);
+    }
+    world.ask(Role::Guide, "POST", "/api/agents/a3/toggle?enabled=true", None).await.is(200);
+    for (filter, count) in [
+        ("", 5),
+        ("?tag=EVEN", 3),
+        ("?query=agent+4", 1),
+        ("?query=ODD", 2),
+        ("?enabled_only=true", 1),
+        ("?visibility=private", 0),
+    ] {
+        let listed =
+            world.ask(Role::Guide, "GET", &format!("/api/agents{filter}"), None).await.is(200).json();
+        assert_eq!(listed["total_count"], count, "{filter}");
+    }
+    let mut seen = Vec::new();
+    let mut target = "/api/agents?limit=2".to_owned();
+    loop {
+        let page = world.ask(Role::Guide, "GET", &target, None).await.is(200).json();
+        assert_eq!(page["total_count"], 5);
+        seen.extend(page["agents"].as_array().expect("a list").iter().map(|agent| agent["path"].clone()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        target = format!("/api/agents?limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, ["/a0", "/a1", "/a2", "/a3", "/a4"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_changes_without_conditions_all_count() {
+    let world = Arc::new(World::new());
+    world.ask(Role::Guide, "POST", "/api/agents/register", Some(card("/a", "A", "d"))).await.is(201);
+    let patch = |number: usize| {
+        let world = world.clone();
+        tokio::spawn(async move {
+            let change = json!({ format!("x-{number}"): number });
+            world.ask(Role::Guide, "PATCH", "/api/agents/a", Some(change)).await.is(200);
+        })
+    };
+    for task in (0..8).map(patch).collect::<Vec<_>>() {
+        task.await.expect("answered 200");
+    }
+    let card = world.ask(Role::Guide, "GET", "/api/agents/a", None).await.is(200).json();
+    for number in 0..8 {
+        assert_eq!(card[format!("x-{number}")], number, "no change is lost");
+    }
+}
+
+#[tokio::test]
+async fn without_a_model_everything_else_works() {
+    let world = World::with(|app| app.index.turn_off("no model here: run `make model`"));
+    world.publish(Role::Guide, card("/a", "A", "d")).await;
+    let health = world.ask(Role::Nobody, "GET", "/health", None).await.is(200).json();
+    assert_eq!(
+        health["search"],
+        json!({"state": "unavailable", "reason": "no model here: run `make model`"})
+    );
+    let answer = world.ask(Role::Guide, "POST", "/api/agents/discover/semantic?query=a", None).await.is(503);
+    assert_eq!(answer.json()["code"], "search_unavailable");
+    assert!(answer.text.contains("make model") && answer.header("retry-after") == "5");
+    world.ask(Role::Guide, "POST", "/api/agents/discover?skills=x", None).await.is(200);
+}

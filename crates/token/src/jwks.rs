@@ -49,7 +49,9 @@ impl RemoteKeys {
     /// # Errors
     /// [`TokenError::Key`] when the system's certificates cannot be read.
     pub fn new(location: Location, clock: Clock, changes: Arc<AtomicU64>) -> Result<RemoteKeys, TokenError> {
-        let client = fetch::client().map_err(|fault| TokenError::Key(format!("no HTTP client: {fault}")))?;
+        let client = fetch::client(&location).map_err(|fault| {
+            TokenError::Key(format!("{location}: the system's certificates cannot be read: {fault}"))
+        })?;
         Ok(RemoteKeys(Arc::new(Inner {
             location,
             client,

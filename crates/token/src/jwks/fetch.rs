@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CACHE_CONTROL, HeaderMap};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, ClientBuilder, Url, redirect};
 use serde::Deserialize;
 
 use crate::key_set::KeySet;
@@ -42,19 +42,26 @@ impl fmt::Display for Location {
 /// A client that goes nowhere but where it was sent: no proxy of the environment, and
 /// redirects within one origin only, so that whoever controls a provider's open redirect
 /// does not control our keys.
-pub(super) fn client() -> reqwest::Result<Client> {
-    Client::builder()
-        .no_proxy()
-        .timeout(TIME_LIMIT)
-        .redirect(redirect::Policy::custom(|next| {
-            let first = next.previous().first().map(Url::origin);
-            if first == Some(next.url().origin()) && next.previous().len() <= 3 {
-                next.follow()
-            } else {
-                next.error("redirected elsewhere")
-            }
-        }))
-        .build()
+pub(super) fn client(location: &Location) -> reqwest::Result<Client> {
+    let system = configured().build();
+    let (Location::At(url) | Location::Discover { document: url, .. }) = location;
+    match system {
+        // A machine without certificates can still ask a provider on its loopback; an https
+        // address then fails, as it should, because nothing vouches for it.
+        Err(_) if url.scheme() == "http" => configured().tls_certs_only([]).build(),
+        system => system,
+    }
+}
+
+fn configured() -> ClientBuilder {
+    Client::builder().no_proxy().timeout(TIME_LIMIT).redirect(redirect::Policy::custom(|next| {
+        let first = next.previous().first().map(Url::origin);
+        if first == Some(next.url().origin()) && next.previous().len() <= 3 {
+            next.follow()
+        } else {
+            next.error("redirected elsewhere")
+        }
+    }))
 }
 
 /// Fetches the keys; says after which time to fetch again, or in a text for the log why not.
@@ -88,9 +95,10 @@ async fn discover(client: &Client, document: &Url, names: &[String]) -> Result<U
 }
 
 async fn get(client: &Client, url: &Url) -> Result<(Vec<u8>, HeaderMap), String> {
-    let failed = |fault: reqwest::Error| match fault.source() {
-        Some(source) => format!("{url}: {source}"),
-        None => format!("{url}: {fault}"),
+    // The innermost cause is the one to act on: "connection refused", "certificate expired".
+    let failed = |fault: reqwest::Error| {
+        let causes = std::iter::successors(Some(&fault as &dyn Error), |cause| cause.source());
+        causes.last().map_or_else(String::new, |cause| format!("{url}: {cause}"))
     };
     let request = client.get(url.clone()).header(ACCEPT, "application/json");
     let mut answer = request.send().await.map_err(failed)?;

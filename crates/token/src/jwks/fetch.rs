@@ -97,8 +97,11 @@ async fn discover(client: &Client, document: &Url, names: &[String]) -> Result<U
 async fn get(client: &Client, url: &Url) -> Result<(Vec<u8>, HeaderMap), String> {
     // The innermost cause is the one to act on: "connection refused", "certificate expired".
     let failed = |fault: reqwest::Error| {
-        let causes = std::iter::successors(Some(&fault as &dyn Error), |cause| cause.source());
-        causes.last().map_or_else(String::new, |cause| format!("{url}: {cause}"))
+        let mut cause: &dyn Error = &fault;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        format!("{url}: {cause}")
     };
     let request = client.get(url.clone()).header(ACCEPT, "application/json");
     let mut answer = request.send().await.map_err(failed)?;

@@ -87,3 +87,25 @@ impl Graph {
         Ok(self.index.search(query, count)?.keys.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::matrix::to_half;
+
+    #[test]
+    fn it_grows_and_forgets() {
+        let vector = |angle: u64| vec![(angle as f32 / 700.0).cos(), (angle as f32 / 700.0).sin()];
+        let mut matrix = Matrix::new(2);
+        (0..10).for_each(|angle| matrix.push(&to_half(&vector(angle))));
+        let mut graph = Graph::build(&matrix, &(0..10).collect::<Vec<_>>()).unwrap();
+        for angle in 10..1000 {
+            graph.add(angle, &vector(angle)).unwrap();
+        }
+        assert!(graph.add(5, &vector(5)).is_err(), "a stamp is given once");
+        assert_eq!(graph.near(&vector(500), 3).unwrap(), HashSet::from([499, 500, 501]));
+        graph.remove(500).unwrap();
+        assert!(!graph.near(&vector(500), 3).unwrap().contains(&500));
+    }
+}

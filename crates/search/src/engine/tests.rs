@@ -96,11 +96,16 @@ fn a_restart_embeds_nothing() {
         before.nearest("weather", 9, |()| true).unwrap(),
         after.nearest("weather", 9, |()| true).unwrap()
     );
+    // What was removed is not kept warm for the next run either.
+    assert!(after.remove("b"));
+    after.save(&path).unwrap();
+    assert_eq!(SavedVectors::read(&path, embedder.as_ref()).unwrap().len(), 1);
+    after.upsert("b", "flights", ()).unwrap();
     after.cool();
     after.save(&path).unwrap();
     assert_eq!(SavedVectors::read(&path, embedder.as_ref()).unwrap().len(), 2);
     after.upsert("e", "gone", ()).unwrap();
-    assert_eq!(embedder.count(), 2, "the query and the text that nobody kept");
+    assert_eq!(embedder.count(), 3, "the query, the text that was removed and the one nobody kept");
 
     let other = Engine::<()>::new(Arc::new(HashedWords::new(64)));
     let saved = SavedVectors::read(&path, embedder.as_ref()).unwrap();

@@ -81,6 +81,28 @@ fn the_newer_text_wins() {
 }
 
 #[test]
+fn the_newer_text_wins_when_the_older_ends_first() {
+    // The first to wait is the first to go on.
+    let (begun, wait) = channel();
+    let (tell, go_on) = channel();
+    let slow = Slow { words: HashedWords::default(), begun: Mutex::new(begun), go_on: Mutex::new(go_on) };
+    let engine = Engine::new(Arc::new(slow));
+    std::thread::scope(|scope| {
+        let upsert = |text| {
+            let engine = &engine;
+            scope.spawn(move || engine.upsert("key", text, true).unwrap());
+            wait.recv().unwrap();
+        };
+        upsert("slow older");
+        upsert("slow newer");
+        tell.send(Ok(())).unwrap();
+        tell.send(Ok(())).unwrap();
+    });
+    tell.send(Ok(())).unwrap();
+    assert!(engine.nearest("slow newer", 1, |_| true).unwrap()[0].cosine > 0.999);
+}
+
+#[test]
 fn new_facts_hold_before_and_without_the_embedding() {
     for verdict in [Ok(()), Err(())] {
         let engine = during(&["old"], false, verdict, |engine| assert_eq!(open(engine), 0));

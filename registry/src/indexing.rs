@@ -82,7 +82,7 @@ impl Index {
     pub async fn run(self, source: ModelSource) {
         loop {
             let (index, source) = (self.clone(), source.clone());
-            let loaded = tokio::task::spawn_blocking(move || {
+            let loaded = computing(move || {
                 let bert = source
                     .locate()
                     .and_then(|files| Bert::load(&files))
@@ -99,7 +99,7 @@ impl Index {
         loop {
             tokio::time::sleep(SWEEP).await;
             let index = self.clone();
-            let swept = tokio::task::spawn_blocking(move || {
+            let swept = computing(move || {
                 index.0.sweep();
                 index.save();
             });
@@ -144,7 +144,7 @@ impl Index {
         }
         let Ok(_core) = self.0.cores.acquire().await else { return };
         let (inner, path) = (self.0.clone(), path.clone());
-        if let Err(panic) = tokio::task::spawn_blocking(move || inner.follow(&path)).await {
+        if let Err(panic) = computing(move || inner.follow(&path)).await {
             tracing::error!(%panic, "an entry could not be indexed");
         }
     }
@@ -164,7 +164,7 @@ impl Index {
         };
         let _core = self.0.cores.acquire().await.map_err(|closed| closed.to_string())?;
         let (policy, caller, text) = (policy.clone(), caller.clone(), text.to_owned());
-        let searched = tokio::task::spawn_blocking(move || {
+        let searched = computing(move || {
             let view = policy.view(&caller, Action::ListAgents);
             engine.nearest(&text, k, |facts| facts.enabled && view.sees(&facts.resource))
         });
@@ -195,6 +195,21 @@ impl Index {
     }
 }
 
+/// Runs a computation on a thread that does its arithmetic alone: several texts at a time,
+/// one thread each, is what candle is fastest at.
+fn computing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> tokio::task::JoinHandle<T> {
+    tokio::task::spawn_blocking(move || {
+        single_threaded();
+        work()
+    })
+}
+
+fn single_threaded() {
+    if let Err(error) = search::single_threaded_maths() {
+        tracing::warn!(%error, "embedding uses more threads than is good for it");
+    }
+}
+
 impl Inner {
     /// Indexes the whole catalogue on all cores.
     fn fill(&self, engine: &Engine<Facts>) {
@@ -202,7 +217,10 @@ impl Inner {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
             for part in paths.chunks(paths.len().div_ceil(cores).max(1)) {
-                scope.spawn(|| part.iter().for_each(|path| self.index(engine, path)));
+                scope.spawn(|| {
+                    single_threaded();
+                    part.iter().for_each(|path| self.index(engine, path));
+                });
             }
         });
     }

@@ -36,8 +36,6 @@ fn main() -> ExitCode {
 
 fn start(config: Config, options: &Options) -> Result<(), String> {
     boot::log::start(options.log_format, &options.log).map_err(|fault| fault.to_string())?;
-    // Before anything computes: one thread a text, several texts at a time, is fastest here.
-    search::single_threaded_maths().map_err(|fault| fault.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|fault| fault.to_string())?;
     runtime.block_on(serve(config, options))
 }

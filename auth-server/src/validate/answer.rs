@@ -39,7 +39,7 @@ pub(super) fn is_ours(why: &TokenError) -> bool {
 }
 
 /// Everything but 200.
-pub(super) fn refused(app: &App, request_id: Field<'_>, target: &Target, why: &Refusal) -> Reply {
+pub(super) fn refused(app: &App, request_id: Field<'_>, target: &Target<'_>, why: &Refusal) -> Reply {
     let verdict = verdict(why);
     let message = outward(why);
     log(verdict, request_id, why);
@@ -118,7 +118,7 @@ fn outward(why: &Refusal) -> String {
 }
 
 /// Where a client finds out who issues tokens for an MCP server (RFC 9728 sections 3.1 and 5.1).
-fn metadata(app: &App, target: &Target) -> String {
+fn metadata(app: &App, target: &Target<'_>) -> String {
     match target {
         Target::Registry => String::new(),
         Target::Server(server) => {

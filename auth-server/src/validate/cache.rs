@@ -128,7 +128,7 @@ impl Proof {
 
     /// The answer for a target. An MCP server must be within the caller's reach; methods and
     /// tools stand in the body and are decided by the registry's gateway.
-    pub(super) fn answer_for(&self, app: &App, target: &Target) -> Result<Reply, Refusal> {
+    pub(super) fn answer_for(&self, app: &App, target: &Target<'_>) -> Result<Reply, Refusal> {
         let sealed = self.sealed(app).map_err(Refusal::Token)?;
         match target {
             Target::Registry => Ok(answer::allowed(app, &self.registry, identity::SEALED, sealed)),

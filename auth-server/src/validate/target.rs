@@ -8,23 +8,23 @@ use super::{Field, Refusal};
 
 /// What a request is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum Target<'u> {
     /// The registry's own routes, or no route at all: who the caller is must be proven, and
     /// the registry decides what he may do.
     Registry,
     /// An MCP server.
-    Server(Server),
+    Server(Server<'u>),
 }
 
 /// An MCP server, and the path it was asked for at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
-    path: RequestPath,
+pub(crate) struct Server<'u> {
+    path: RequestPath<'u>,
     /// Where in the path the name stands: a hit in the cache should not copy it.
     name: Range<usize>,
 }
 
-impl Server {
+impl Server<'_> {
     /// Its path, without slashes around it: the name that policies use.
     pub(crate) fn name(&self) -> &str {
         &self.path.as_str()[self.name.clone()]
@@ -41,13 +41,13 @@ const REGISTRY: [&str; 4] = ["api", "docs", "health", ".well-known"];
 /// Last segments that name a transport of an MCP server, not the server.
 const TRANSPORTS: [&str; 3] = ["/mcp", "/sse", "/messages"];
 
-impl Target {
+impl<'u> Target<'u> {
     /// Reads the header that nginx sets to the request's target as the client wrote it.
     ///
     /// # Errors
     /// [`Refusal::Path`] for a spelling that two readers could read differently: it is
     /// refused, never repaired (design page "auth-and-nginx", section 1).
-    pub(crate) fn of(original_uri: Field<'_>) -> Result<Target, Refusal> {
+    pub(crate) fn of(original_uri: Field<'u>) -> Result<Target<'u>, Refusal> {
         let target = match original_uri {
             // Asked directly, not for a request behind nginx.
             Field::Absent => return Ok(Target::Registry),

@@ -3,6 +3,7 @@
 //! Both servers read paths with these two types and with nothing else: a path that
 //! the gatekeeper reads in one way and the registry in another is a bypass.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use access::spelling;
@@ -102,9 +103,9 @@ pub fn encode_segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
 
-/// The path of a request, decoded exactly once.
+/// The path of a request, decoded exactly once; borrowed from the target where nothing was encoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RequestPath(String);
+pub struct RequestPath<'t>(Cow<'t, str>);
 
 /// Why a request target is refused: every one of these is read differently by some proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -123,13 +124,13 @@ pub enum TargetFault {
     Spelling(PathFault),
 }
 
-impl RequestPath {
+impl<'t> RequestPath<'t> {
     /// Reads a request target (`/path?query`) and decodes its path once. `%2F` is
     /// allowed, because generated clients write `/api/agents/team%2Freviewer`.
     ///
     /// # Errors
     /// A [`TargetFault`]: the request must be refused, not repaired.
-    pub fn parse(target: &str) -> Result<RequestPath, TargetFault> {
+    pub fn parse(target: &'t str) -> Result<RequestPath<'t>, TargetFault> {
         let raw = target.split('?').next().unwrap_or_default();
         if !raw.starts_with('/') {
             return Err(TargetFault::NotAPath);
@@ -155,7 +156,7 @@ impl RequestPath {
                 Err(fault) => return Err(TargetFault::Spelling(fault)),
             },
         }
-        Ok(RequestPath(path.into_owned()))
+        Ok(RequestPath(path))
     }
 
     /// The decoded path.

@@ -86,6 +86,12 @@ impl Starter {
         for ours in ["DATA", "PORT", "LISTEN", "POLICY", "MODEL"] {
             wrapped.env_remove(ours);
         }
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => wrapped.env(name, value),
+                None => wrapped.env_remove(name),
+            };
+        }
         Ok(wrapped)
     }
 }

@@ -118,6 +118,8 @@ pub(super) async fn start_registry(
     let ready = fresh(plan.ready_file("registry"))?;
     let mut command = Command::new(plan.program("registry"));
     command
+        // candle cuts its products for as many threads as this says; one a text is fastest.
+        .env("RAYON_NUM_THREADS", "1")
         .args(["--listen", before.and_then(|url| url.strip_prefix("http://")).unwrap_or("127.0.0.1:0")])
         .args(["--public-url", public_url])
         .args(["--identity-keys-url", &format!("{auth_url}/identity/jwks.json")])

@@ -49,11 +49,6 @@ impl Policy {
         self.view(who, action).decide(resource)
     }
 
-    /// Whether the caller may see the entry in lists and in discovery.
-    pub fn visible(&self, who: &Principal, resource: &Resource) -> bool {
-        self.view(who, Action::ListAgents).sees(resource)
-    }
-
     /// Whether the caller holds a scope that grants every agent permission on `all`.
     pub fn is_admin(&self, who: &Principal) -> bool {
         who.scopes.iter().any(|scope| self.ui.get(scope).is_some_and(Grants::are_admin))
@@ -99,6 +94,14 @@ impl View<'_> {
     /// Whether the resource is within the grants and visible.
     pub fn sees(&self, resource: &Resource) -> bool {
         self.decide_quietly(resource).is_ok()
+    }
+
+    /// Whether there is any resource at all that the grants reach: who may do a thing nowhere
+    /// is refused before anything he sends is looked at.
+    pub fn reaches_anything(&self) -> bool {
+        self.tiers.iter().any(|(tier, refined)| {
+            tier.reach(self.action) && refined.is_none_or(|refined| refined.reach(self.action))
+        })
     }
 
     fn decide(&self, resource: &Resource) -> Result<Permit, Denied> {

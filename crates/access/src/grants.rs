@@ -37,6 +37,10 @@ impl Grants {
         self.0.get(&action).is_some_and(|patterns| patterns.iter().any(|pattern| pattern.matches(name)))
     }
 
+    pub(crate) fn reach(&self, action: Action) -> bool {
+        self.0.get(&action).is_some_and(|patterns| !patterns.is_empty())
+    }
+
     /// Whether all five agent permissions reach `all`.
     pub(crate) fn are_admin(&self) -> bool {
         Action::AGENT

@@ -205,6 +205,9 @@ impl Reader {
             Some(prefix) => (prefix, true),
             None => (path.as_str(), false),
         };
+        if below && checked.is_empty() {
+            return Some(Pattern::Below(if action.is_agent() { "/".to_owned() } else { String::new() }));
+        }
         if let Err(fault) = spelling::check(checked) {
             self.fault(node, format!("'{path}' is no resource: {fault}"));
             return None;
@@ -226,7 +229,13 @@ impl Reader {
                 ));
                 names.push(scope);
             }
-            mappings.insert(group.strip_prefix('/').unwrap_or(&group).to_owned(), names);
+            let bare = crate::principal::bare_group(&group).to_owned();
+            if mappings.insert(bare, names).is_some() {
+                self.fault(
+                    scopes,
+                    format!("'{group}' stands twice, with and without its slash: join the two"),
+                );
+            }
         }
         mappings
     }
@@ -242,6 +251,9 @@ impl Reader {
                     section.servers.extend(grant);
                 }
                 (None, Some(agents)) => {
+                    for (key, value) in pairs.iter().filter(|(key, _)| key != "agents") {
+                        self.warn(value, format!("'{key}' means nothing beside 'agents'"));
+                    }
                     let block = self.agents(agents);
                     let into = section.agents.get_or_insert_default();
                     for (action, patterns) in block.0 {
@@ -251,7 +263,7 @@ impl Reader {
                 (Some(_), Some(_)) => {
                     self.fault(entry, "an entry is about a 'server' or about 'agents', not both");
                 }
-                (None, None) if pairs.is_empty() => {}
+                (None, None) if !matches!(entry.value, Value::Map(_)) => {}
                 (None, None) => self.fault(entry, "an entry needs 'server' or 'agents'"),
             }
         }
@@ -259,13 +271,12 @@ impl Reader {
     }
 
     fn server(&mut self, name: &Node, pairs: &[(String, &Node)]) -> Option<ServerGrant> {
-        let mut has_methods = false;
+        let mut methods = Vec::new();
         for (key, value) in pairs {
             match key.as_str() {
                 "server" => {}
                 "methods" => {
-                    has_methods = true;
-                    self.words(value, "'methods'");
+                    methods = self.words(value, "'methods'");
                 }
                 "tools" => {
                     self.words(value, "'tools'");
@@ -273,10 +284,11 @@ impl Reader {
                 _ => self.warn(value, format!("'{key}' means nothing in a server entry")),
             }
         }
-        if !has_methods {
-            self.warn(name, "a server entry without 'methods' grants nothing");
-        }
         let server = self.word(name, "'server'")?;
+        if methods.is_empty() {
+            self.warn(name, "a server entry without 'methods' grants nothing");
+            return None;
+        }
         let server = server.trim_matches('/');
         Some(ServerGrant { server: (server != "*" && server != "all").then(|| server.to_owned()) })
     }
@@ -302,6 +314,9 @@ impl Reader {
             self.fault(entry, "an entry of 'actions' needs 'action' and 'resources'");
             return;
         };
+        for (key, value) in pairs.iter().filter(|(key, _)| key != "action" && key != "resources") {
+            self.warn(value, format!("'{key}' means nothing in an entry of 'actions'"));
+        }
         let Some(name) = self.word(action, "'action'") else { return };
         match Action::named(&name).filter(|action| action.is_agent()) {
             Some(known) => {

@@ -40,12 +40,6 @@ impl ScopeSet {
         self.0.is_empty()
     }
 
-    /// The scopes of both, these first.
-    #[must_use]
-    pub fn union(&self, other: &ScopeSet) -> ScopeSet {
-        self.iter().chain(other.iter()).collect()
-    }
-
     /// The scopes that both have, in this one's order.
     #[must_use]
     pub fn intersection(&self, other: &ScopeSet) -> ScopeSet {
@@ -90,7 +84,6 @@ mod tests {
     #[test]
     fn set_operations_keep_the_left_order() {
         let (left, right) = (ScopeSet::parse("a b c"), ScopeSet::parse("c d a"));
-        assert_eq!(left.union(&right).to_string(), "a b c d");
         assert_eq!(left.intersection(&right).to_string(), "a c");
         assert!(ScopeSet::parse("c a").is_subset(&left));
         assert!(!right.is_subset(&left));

@@ -22,6 +22,8 @@ both:
   - agents: {actions: [{action: get_agent, resources: [/b, /c]}, {action: list_agents, resources: [all]}]}
 section:
   - agents: {actions: [{action: get_agent, resources: [/c/*]}]}
+anywhere:
+  - agents: {actions: [{action: get_agent, resources: [/*]}]}
 servers-only:
   - agents: {actions: [{action: get_agent, resources: [all]}]}
 ui:
@@ -39,6 +41,8 @@ empty:
         ("ui", "/b", false),
         ("section", "/c/x", true),
         ("section", "/c", false),
+        ("anywhere", "/a", true),
+        ("anywhere", "/a/b", true),
         ("servers-only", "/a", false),
         ("empty", "/a", false),
         ("both ui", "/a", true),
@@ -48,7 +52,8 @@ empty:
         let decided = policy.decide(&caller(scopes), Action::GetAgent, &public(path)).is_ok();
         assert_eq!(decided, allowed, "{scopes:?} get {path}");
     }
-    assert!(!policy.visible(&caller("both"), &public("/a")), "tier 1 does not list");
+    let both = caller("both");
+    assert!(!policy.view(&both, Action::ListAgents).sees(&public("/a")), "tier 1 does not list");
 }
 
 #[test]
@@ -109,6 +114,7 @@ fn servers_are_reached_by_name_and_by_star() {
 some: [{server: currenttime/, methods: [ping]}]
 any: [{server: '*', methods: [ping]}]
 every: [{server: all, methods: [ping]}]
+toothless: [{server: '*', methods: []}, {server: x}]
 ",
     )
     .expect("right");
@@ -119,6 +125,7 @@ every: [{server: all, methods: [ping]}]
         ("any", "x", true),
         ("every", "x", true),
         ("none", "x", false),
+        ("toothless", "x", false),
     ] {
         assert_eq!(policy.may_reach_server(&ScopeSet::parse(scope), server), reached, "{scope} {server}");
     }

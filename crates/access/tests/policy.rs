@@ -49,6 +49,8 @@ fn what_is_no_policy_is_refused() {
         ("a: []\n---\nb: []\n", "only one YAML document"),
         ("a: []\na: []\n", "stands twice"),
         ("? [a]\n: []\n", "a key must be a single value"),
+        ("group_mappings: {lob1: [], /lob1: []}", "stands twice, with and without its slash"),
+        ("a: [{}]", "an entry needs 'server' or 'agents'"),
     ] {
         let found = faults(text).join("\n");
         assert!(found.contains(part), "{text:?} gave {found:?}");
@@ -64,6 +66,8 @@ group_mappings: {staff: [viewers, nowhere]}
 viewers:
   - {server: x, tools: [t], verbs: [a]}
   - agents: {actions: [{action: list_service, resources: [all]}]}
+  - agents: {actions: [{action: get_agent, resources: [/a], effect: deny}]}
+    why: who knows
 ";
     let policy = Policy::parse(text).expect("nothing here is a fault");
     let warnings: Vec<String> = policy.warnings().iter().map(ToString::to_string).collect();
@@ -75,6 +79,8 @@ viewers:
             "line 5, column 14: a server entry without 'methods' grants nothing",
             "line 5, column 36: 'verbs' means nothing in a server entry",
             "line 6, column 33: 'list_service' is no agent action, so this grants nothing",
+            "line 7, column 69: 'effect' means nothing in an entry of 'actions'",
+            "line 8, column 10: 'why' means nothing beside 'agents'",
         ]
     );
     assert_eq!(policy.scopes_for(&["staff"]).to_string(), "viewers nowhere");

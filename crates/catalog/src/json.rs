@@ -27,8 +27,16 @@ pub enum JsonFault {
 /// # Errors
 /// See [`JsonFault`].
 pub fn read(bytes: &[u8]) -> Result<Value, JsonFault> {
+    read_nested(bytes, MAX_NESTING)
+}
+
+/// Reads one JSON value that may be nested `levels` deep (at most 120).
+///
+/// # Errors
+/// See [`JsonFault`].
+pub fn read_nested(bytes: &[u8], levels: usize) -> Result<Value, JsonFault> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let value = Strict { depth: 0 }.deserialize(&mut reader).map_err(|error| fault(&error))?;
+    let value = Strict { left: levels }.deserialize(&mut reader).map_err(|error| fault(&error))?;
     reader.end().map_err(|error| fault(&error))?;
     Ok(value)
 }
@@ -46,15 +54,17 @@ fn fault(error: &serde_json::Error) -> JsonFault {
 
 #[derive(Clone, Copy)]
 struct Strict {
-    depth: usize,
+    left: usize,
 }
 
 impl Strict {
     fn deeper<E: serde::de::Error>(self) -> Result<Strict, E> {
-        if self.depth >= MAX_NESTING {
-            return Err(E::custom(format!("{REFUSED}values are nested deeper than {MAX_NESTING} levels")));
+        match self.left.checked_sub(1) {
+            Some(left) => Ok(Strict { left }),
+            None => {
+                Err(E::custom(format!("{REFUSED}values are nested too deep: {MAX_NESTING} levels at most")))
+            }
         }
-        Ok(Strict { depth: self.depth + 1 })
     }
 }
 

@@ -22,12 +22,6 @@ impl Catalogue {
         self.entries.values()
     }
 
-    /// The agents whose paths come after `path`.
-    pub fn after<'c>(&'c self, path: &EntryPath) -> impl Iterator<Item = &'c Arc<AgentEntry>> + use<'c> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.entries.range((Excluded(path.clone()), Unbounded)).map(|(_, entry)| entry)
-    }
-
     /// How many agents there are.
     pub fn len(&self) -> usize {
         self.entries.len()

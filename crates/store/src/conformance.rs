@@ -28,6 +28,7 @@ where
     refuses_what_is_stale(&store).await;
     asks_for_the_right_permit(&store).await;
     let store = concurrent_writers(store).await;
+    let store = callers_who_hang_up(store).await;
     let before: Vec<String> = store.catalogue().iter().map(|entry| entry.json().to_string()).collect();
     drop(store);
     let store = open().await;
@@ -96,6 +97,33 @@ async fn concurrent_writers<S: AgentStore + 'static>(store: S) -> S {
     let counted = store.catalogue().iter().filter(|entry| entry.path.as_str().starts_with("/w/")).count();
     assert_eq!(counted, 20);
     Arc::into_inner(store).expect("all writers are done")
+}
+
+/// A caller who goes away in the middle of his write must harm nobody else's.
+async fn callers_who_hang_up<S: AgentStore + 'static>(store: S) -> S {
+    let store = Arc::new(store);
+    for number in 0..50 {
+        let gone = format!("/gone/{number}");
+        let leaving = tokio::spawn({
+            let (store, path) = (store.clone(), gone.clone());
+            async move { store.insert(&permit(Action::PublishAgent, &path), entry(&path, "x")).await.is_ok() }
+        });
+        if number % 2 == 0 {
+            tokio::task::yield_now().await;
+        }
+        leaving.abort();
+        let stays = format!("/stays/{number}");
+        store
+            .insert(&permit(Action::PublishAgent, &stays), entry(&stays, "x"))
+            .await
+            .expect("kept all the same");
+        let _ = leaving.await;
+    }
+    // A write is whole or not there; whoever was told yes is there. A last write shows that all others are over.
+    store.insert(&permit(Action::PublishAgent, "/last"), entry("/last", "x")).await.expect("kept");
+    let kept = store.catalogue().iter().filter(|entry| entry.path.as_str().starts_with("/stays/")).count();
+    assert_eq!(kept, 50, "every acknowledged write is there");
+    Arc::into_inner(store).expect("nobody else is left")
 }
 
 fn path(text: &str) -> EntryPath {

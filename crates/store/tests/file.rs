@@ -56,6 +56,32 @@ fn refuses_a_damaged_file_and_says_where() {
     }
 }
 
+#[tokio::test]
+async fn the_deepest_card_that_registers_is_read_again() {
+    use access::{Action, Policy, Principal, Resource, ScopeSet};
+    let depth = catalog::json::MAX_NESTING - 1;
+    let text = format!(
+        r#"{{"name": "n", "description": "d", "url": "https://a.example", "path": "/a", "x": {}{}}}"#,
+        "[".repeat(depth),
+        "]".repeat(depth)
+    );
+    let card = catalog::json::read(text.as_bytes())
+        .expect("within the limit")
+        .as_object()
+        .expect("an object")
+        .clone();
+    let draft = catalog::AgentDraft::read(card, catalog::CardRules::default()).expect("a card");
+    let admin = Principal { scopes: ScopeSet::parse("a2a-agent-admin"), ..Principal::default() };
+    let policy = Policy::parse("").expect("a policy");
+    let permit = policy.decide(&admin, Action::PublishAgent, &Resource::vacant("/a")).expect("an admin may");
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = FileStore::open(folder.path()).expect("opened");
+    let entry = draft.into_new_entry("me", "2025-11-09T10:30:00Z").expect("an entry");
+    store.insert(&permit, entry).await.expect("kept");
+    drop(store);
+    assert!(FileStore::open(folder.path()).is_ok(), "what was registered can be read");
+}
+
 #[test]
 fn one_registry_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use crate::{Catalogue, StoreError};
 
+/// How deep a card stands in the file: a card that may be registered must be readable here.
+const LEVELS: usize = 2;
+
 /// Reads the file; none is an empty registry.
 pub(super) fn load(file: &Path) -> Result<Catalogue, StoreError> {
     let damaged = |reason: String| StoreError::Damaged { file: file.to_owned(), reason };
@@ -17,11 +20,12 @@ pub(super) fn load(file: &Path) -> Result<Catalogue, StoreError> {
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Catalogue::default()),
         Err(cause) => return Err(damaged(format!("cannot be read: {cause}"))),
     };
-    let Value::Object(mut state) = json::read(&bytes).map_err(|fault| {
-        damaged(format!(
-            "damaged: {fault}. Mend it by hand or put a good copy in its place; nothing was changed"
-        ))
-    })?
+    let Value::Object(mut state) =
+        json::read_nested(&bytes, json::MAX_NESTING + LEVELS).map_err(|fault| {
+            damaged(format!(
+                "damaged: {fault}. Mend it by hand or put a good copy in its place; nothing was changed"
+            ))
+        })?
     else {
         return Err(damaged("must be an object {\"agents\": {…}}".to_owned()));
     };

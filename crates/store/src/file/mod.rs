@@ -9,14 +9,13 @@ mod replace;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use access::{Action, Permit};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use catalog::{AgentEntry, EntryPath};
 use rustix::fs::{FlockOperation, flock};
-use tokio::sync::Mutex;
 
 use crate::{AgentStore, Catalogue, StoreError};
 
@@ -26,7 +25,9 @@ const STATE_FILE: &str = "agent_state.json";
 const LOCK_FILE: &str = "registry.lock";
 
 /// Agents in `agent_state.json` under one folder.
-pub struct FileStore {
+pub struct FileStore(Arc<Inner>);
+
+struct Inner {
     file: PathBuf,
     current: ArcSwap<Catalogue>,
     /// Writes happen one after the other; readers never wait.
@@ -50,57 +51,71 @@ impl FileStore {
         })?;
         let file = folder.join(STATE_FILE);
         let catalogue = layout::load(&file)?;
-        Ok(FileStore {
-            file,
-            current: ArcSwap::from_pointee(catalogue),
-            writing: Mutex::new(()),
-            _lock: lock,
-        })
+        let current = ArcSwap::from_pointee(catalogue);
+        Ok(FileStore(Arc::new(Inner { file, current, writing: Mutex::new(()), _lock: lock })))
     }
 
-    /// Makes the changed catalogue durable, then current.
-    async fn publish(&self, changed: Catalogue) -> Result<(), StoreError> {
-        let changed = Arc::new(changed);
-        let (file, written) = (self.file.clone(), changed.clone());
-        let outcome =
-            tokio::task::spawn_blocking(move || replace::whole(&file, &layout::print(&written))).await;
-        outcome
-            .map_err(std::io::Error::other)
-            .flatten()
-            .map_err(|cause| StoreError::Unavailable { file: self.file.clone(), cause })?;
-        self.current.store(changed);
-        Ok(())
+    /// Makes one change durable, then current.
+    ///
+    /// All of it happens on a thread of its own, under one lock that the thread holds: a caller
+    /// who hangs up drops his future, and must neither stop a write in its middle nor let the
+    /// next one begin before it.
+    async fn write<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Catalogue) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = self.0.clone();
+        let written = tokio::task::spawn_blocking(move || inner.write(change)).await;
+        written.unwrap_or_else(|panic| Err(self.0.unavailable(std::io::Error::other(panic))))
+    }
+}
+
+impl Inner {
+    fn write<T>(
+        &self,
+        change: impl FnOnce(&mut Catalogue) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut catalogue = Catalogue::clone(&self.current.load());
+        let done = change(&mut catalogue)?;
+        replace::whole(&self.file, &layout::print(&catalogue)).map_err(|cause| self.unavailable(cause))?;
+        self.current.store(Arc::new(catalogue));
+        Ok(done)
     }
 
-    fn expect(&self, path: &EntryPath, expected: &str) -> Result<Catalogue, StoreError> {
-        let catalogue = self.current.load();
-        match catalogue.get(path) {
-            None => Err(StoreError::Absent(path.to_string())),
-            Some(entry) if entry.etag != expected => {
-                Err(StoreError::Changed { path: path.to_string(), current: entry.etag.clone() })
-            }
-            Some(_) => Ok(Catalogue::clone(&catalogue)),
+    fn unavailable(&self, cause: std::io::Error) -> StoreError {
+        StoreError::Unavailable { file: self.file.clone(), cause }
+    }
+}
+
+/// Refuses a change of an entry that is gone or is another by now.
+fn expect(catalogue: &Catalogue, path: &EntryPath, expected: &str) -> Result<(), StoreError> {
+    match catalogue.get(path) {
+        None => Err(StoreError::Absent(path.to_string())),
+        Some(entry) if entry.etag != expected => {
+            Err(StoreError::Changed { path: path.to_string(), current: entry.etag.clone() })
         }
+        Some(_) => Ok(()),
     }
 }
 
 #[async_trait]
 impl AgentStore for FileStore {
     fn catalogue(&self) -> Arc<Catalogue> {
-        self.current.load_full()
+        self.0.current.load_full()
     }
 
     async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
         check(permit, Action::PublishAgent, &entry.path)?;
-        let _turn = self.writing.lock().await;
-        let mut catalogue = Catalogue::clone(&self.current.load());
-        if catalogue.get(&entry.path).is_some() {
-            return Err(StoreError::Taken(entry.path.to_string()));
-        }
-        let entry = Arc::new(entry);
-        catalogue.put(entry.clone());
-        self.publish(catalogue).await?;
-        Ok(entry)
+        self.write(move |catalogue| {
+            if catalogue.get(&entry.path).is_some() {
+                return Err(StoreError::Taken(entry.path.to_string()));
+            }
+            let entry = Arc::new(entry);
+            catalogue.put(entry.clone());
+            Ok(entry)
+        })
+        .await
     }
 
     async fn replace(
@@ -110,20 +125,25 @@ impl AgentStore for FileStore {
         entry: AgentEntry,
     ) -> Result<Arc<AgentEntry>, StoreError> {
         check(permit, Action::ModifyAgent, &entry.path)?;
-        let _turn = self.writing.lock().await;
-        let mut catalogue = self.expect(&entry.path, expected)?;
-        let entry = Arc::new(entry);
-        catalogue.put(entry.clone());
-        self.publish(catalogue).await?;
-        Ok(entry)
+        let expected = expected.to_owned();
+        self.write(move |catalogue| {
+            expect(catalogue, &entry.path, &expected)?;
+            let entry = Arc::new(entry);
+            catalogue.put(entry.clone());
+            Ok(entry)
+        })
+        .await
     }
 
     async fn remove(&self, permit: &Permit, expected: &str, path: &EntryPath) -> Result<(), StoreError> {
         check(permit, Action::DeleteAgent, path)?;
-        let _turn = self.writing.lock().await;
-        let mut catalogue = self.expect(path, expected)?;
-        catalogue.take(path);
-        self.publish(catalogue).await
+        let (expected, path) = (expected.to_owned(), path.clone());
+        self.write(move |catalogue| {
+            expect(catalogue, &path, &expected)?;
+            catalogue.take(&path);
+            Ok(())
+        })
+        .await
     }
 }
 

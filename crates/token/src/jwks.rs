@@ -23,6 +23,10 @@ pub use fetch::Location;
 /// Seconds between two refreshes that tokens can cause: without it, tokens with invented
 /// key names would make us hammer the provider.
 pub const COOL_DOWN: u64 = 30;
+/// How long a token that names an unknown key waits for a refresh. A provider that hangs
+/// holds a fetch for five seconds or ten, and nginx gives up on us after five: by then the
+/// caller must have an answer of ours, or a bad token would look like a fault of ours.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells the time in seconds since the epoch; a field, so that tests can move it.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -92,11 +96,13 @@ impl RemoteKeys {
     }
 
     /// Asks the provider again unless that was done a moment ago. Who comes while a refresh
-    /// is under way waits for it, then finds the cool-down running.
+    /// is under way waits for it, then finds the cool-down running. Nobody waits for longer
+    /// than [`PATIENCE`]; the refresh goes on without him.
     async fn refresh_if_cool(&self) {
         let source = self.clone();
-        // In a task of its own: a caller who hangs up must not stop the refresh half-way and
-        // leave only its cool-down behind, with which he could keep new keys out for good.
+        // In a task of its own: a caller who hangs up or loses patience must not stop the
+        // refresh half-way and leave only its cool-down behind, with which he could keep new
+        // keys out for good.
         let refresh = tokio::spawn(async move {
             let mut begun = source.0.begun.lock().await;
             let now = (source.0.clock)();
@@ -105,8 +111,10 @@ impl RemoteKeys {
                 source.0.fetch().await;
             }
         });
-        if let Err(fault) = refresh.await {
-            tracing::error!(%fault, "the refresh of a key set broke off");
+        match tokio::time::timeout(PATIENCE, refresh).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => tracing::error!(%fault, "the refresh of a key set broke off"),
+            Err(_) => tracing::debug!(issuer = %self.0.location, "a refresh takes long"),
         }
     }
 }
@@ -132,7 +140,8 @@ impl KeySource for RemoteKeys {
 impl Inner {
     async fn fetch(&self) -> Option<Duration> {
         let held = self.set.load_full();
-        match fetch::key_set(&self.client, &self.location).await {
+        let before = self.report.load_full();
+        let (report, pause) = match fetch::key_set(&self.client, &self.location).await {
             Ok((set, pause)) => {
                 let report = KeyState { keys: set.len(), refreshed_at: Some((self.clock)()), fault: None };
                 if !held.is_some_and(|held| held.same(&set)) {
@@ -141,16 +150,54 @@ impl Inner {
                     // After the store: who reads the new number finds the new keys.
                     self.changes.fetch_add(1, Ordering::Release);
                 }
-                self.report.store(Arc::new(report));
-                Some(pause)
+                (report, Some(pause))
             }
-            Err(fault) => {
-                // The last good keys stay: an outage of the provider is not ours.
-                tracing::warn!(issuer = %self.location, %fault, "the issuer's keys could not be fetched");
-                let report = KeyState { fault: Some(fault), ..self.report.load().as_ref().clone() };
-                self.report.store(Arc::new(report));
-                None
+            // The last good keys stay: an outage of the provider is not ours.
+            Err(fault) => (KeyState { fault: Some(fault), ..before.as_ref().clone() }, None),
+        };
+        self.tell(&before, &report);
+        self.report.store(Arc::new(report));
+        pause
+    }
+
+    /// Logs what changed for the operator. An outage is told when it begins, when its cause
+    /// changes and when it ends, not at each try: a log that repeats itself is not read.
+    fn tell(&self, before: &KeyState, after: &KeyState) {
+        let issuer = &self.location;
+        match Change::between(before, after) {
+            Change::Same => {}
+            Change::NoKeys(fault) => {
+                tracing::error!(%issuer, fault, "no keys: no token of this issuer can be proven");
             }
+            Change::Stale(fault) => {
+                tracing::warn!(%issuer, fault, "the issuer's keys cannot be fetched: the last ones stay");
+            }
+            Change::Back => tracing::info!(%issuer, "the issuer's keys can be fetched again"),
+        }
+    }
+}
+
+/// What a refresh changed in how an issuer's keys are doing.
+#[derive(Debug, PartialEq, Eq)]
+enum Change<'s> {
+    /// As before.
+    Same,
+    /// A new fault, and no keys are held.
+    NoKeys(&'s str),
+    /// A new fault; the last good keys are held.
+    Stale(&'s str),
+    /// The fault is over.
+    Back,
+}
+
+impl Change<'_> {
+    fn between<'s>(before: &KeyState, after: &'s KeyState) -> Change<'s> {
+        match (&before.fault, &after.fault) {
+            (None, None) => Change::Same,
+            (Some(_), None) => Change::Back,
+            (Some(before), Some(after)) if before == after => Change::Same,
+            (_, Some(fault)) if after.keys == 0 => Change::NoKeys(fault),
+            (_, Some(fault)) => Change::Stale(fault),
         }
     }
 }
@@ -186,5 +233,31 @@ fn http_url(text: &str) -> Result<Url, TokenError> {
     match url.scheme() {
         "http" | "https" => Ok(url),
         _ => Err(TokenError::Key(format!("{text:?} is neither http nor https"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_when_it_begins_changes_and_ends() {
+        let state = |keys: usize, fault: Option<&str>| KeyState {
+            keys,
+            refreshed_at: None,
+            fault: fault.map(str::to_owned),
+        };
+        for (before, after, expected) in [
+            (state(0, None), state(0, Some("refused")), Change::NoKeys("refused")),
+            (state(0, Some("refused")), state(0, Some("refused")), Change::Same),
+            (state(0, Some("refused")), state(0, Some("500")), Change::NoKeys("500")),
+            (state(0, Some("refused")), state(2, None), Change::Back),
+            (state(2, None), state(2, None), Change::Same),
+            (state(2, None), state(2, Some("500")), Change::Stale("500")),
+            (state(2, Some("500")), state(2, Some("500")), Change::Same),
+            (state(2, Some("500")), state(1, None), Change::Back),
+        ] {
+            assert_eq!(Change::between(&before, &after), expected, "{before:?} {after:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@ mod fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fixture::{Hands, Provider};
 use serde_json::json;
@@ -109,6 +109,31 @@ async fn a_caller_who_hangs_up_does_not_stop_the_refresh() {
     }
     // Within the cool-down, with nobody waiting: the keys come from the refresh begun above.
     assert_eq!((world.verify(&new).await, world.provider.asked()), (Ok(()), 1));
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_does_not_hold_a_token_for_long() {
+    let (cold, warm) = (World::start().await, World::start().await);
+    let (old, new) = (signer(), signer());
+    warm.provider.page("/jwks", key_set([&old]));
+    warm.keys.refresh().await.unwrap();
+    for world in [&cold, &warm] {
+        world.hands.forward(30);
+        world.provider.page("/jwks", key_set([&old, &new]));
+        world.provider.hang(true);
+    }
+    let begun = Instant::now();
+    let unproven = tokio::join!(cold.verify(&new), warm.verify(&new), warm.verify(&new), warm.verify(&old));
+    // A fetch gives up after five seconds, and so does nginx.
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    let unknown = Err(TokenError::UnknownKey);
+    assert_eq!(unproven, (Err(TokenError::Unavailable), unknown.clone(), unknown, Ok(())));
+    // The refresh that was begun goes on: within its cool-down, nothing else brings the keys.
+    for world in [&cold, &warm] {
+        world.provider.hang(false);
+        assert_eq!(world.verify(&new).await, Ok(()));
+    }
+    assert_eq!((cold.provider.asked(), warm.provider.asked()), (1, 2));
 }
 
 #[tokio::test]

@@ -109,8 +109,9 @@ impl AgentEntry {
     ///
     /// # Errors
     /// Every fault that makes the card unusable.
-    pub fn from_card(path: EntryPath, card: Map<String, Value>) -> Result<AgentEntry, Faults> {
+    pub fn from_card(path: EntryPath, mut card: Map<String, Value>) -> Result<AgentEntry, Faults> {
         let mut faults = Faults::default();
+        card.entry("path").or_insert(json!(path.as_str()));
         let text = |name: &str| card.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if card.get("path").is_some_and(|held| held != path.as_str()) {
             faults.add("path", format!("differs from the key '{path}' it stands under"));

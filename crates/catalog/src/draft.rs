@@ -3,6 +3,7 @@
 use access::Visibility;
 use serde_json::{Map, Value, json};
 
+use crate::reading::Null;
 use crate::{AgentEntry, CardRules, EntryPath, Faults, TrustLevel, reading, validate};
 
 /// A card that has passed validation, not yet anybody's entry.
@@ -22,8 +23,7 @@ impl AgentDraft {
     /// Every fault of the card, each with its field.
     pub fn read(submitted: Map<String, Value>, rules: CardRules) -> Result<AgentDraft, Faults> {
         let mut faults = Faults::default();
-        let mut card = reading::respell(submitted, &mut faults);
-        drop_nulls(&mut card);
+        let card = reading::respell(submitted, Null::LeftOut, &mut faults);
         AgentDraft::checked(card, rules, faults)
     }
 
@@ -37,8 +37,7 @@ impl AgentDraft {
         rules: CardRules,
     ) -> Result<AgentDraft, Faults> {
         let mut faults = Faults::default();
-        let mut change = reading::respell(submitted, &mut faults);
-        drop_nulls(&mut change);
+        let change = reading::respell(submitted, Null::LeftOut, &mut faults);
         let mut card = entry.card();
         card.extend(change);
         AgentDraft::changed(entry, card, rules, faults)
@@ -54,7 +53,13 @@ impl AgentDraft {
         rules: CardRules,
     ) -> Result<AgentDraft, Faults> {
         let mut faults = Faults::default();
-        let patch = reading::respell(submitted, &mut faults);
+        let patch = reading::respell(submitted, Null::Removes, &mut faults);
+        for field in ["visibility", "allowed_groups"] {
+            // Without the field the entry would be public: nobody opens an agent by leaving out.
+            if patch.get(field).is_some_and(Value::is_null) {
+                faults.add(field, "cannot be removed: say what it is to be instead");
+            }
+        }
         let mut card = entry.card();
         merge(&mut card, patch);
         AgentDraft::changed(entry, card, rules, faults)
@@ -62,11 +67,12 @@ impl AgentDraft {
 
     fn changed(
         entry: &AgentEntry,
-        card: Map<String, Value>,
+        mut card: Map<String, Value>,
         rules: CardRules,
         mut faults: Faults,
     ) -> Result<AgentDraft, Faults> {
-        if card.get("path").is_some_and(|path| path != entry.path.as_str()) {
+        let path = card.entry("path").or_insert(json!(entry.path.as_str()));
+        if path != entry.path.as_str() {
             faults.add("path", "an entry's path cannot change: register the card at the new path");
         }
         AgentDraft::checked(card, rules, faults)
@@ -81,16 +87,22 @@ impl AgentDraft {
             card.shift_remove(field);
         }
         validate::check(&card, rules, &mut faults);
-        let path = match card.get("path").and_then(Value::as_str) {
-            Some(path) => EntryPath::parse(path).ok(),
-            None => EntryPath::for_name(card.get("name").and_then(Value::as_str).unwrap_or_default()),
-        };
+        let path = AgentDraft::wanted_path(&card);
         if path.is_none() && !card.contains_key("path") && faults.list().is_empty() {
             faults.add("path", "no path can be made from the name: give one, e.g. \"/my-agent\"");
         }
         let card = faults.or(card)?;
         let path = path.ok_or_else(|| Faults::one("path", "is required"))?;
         Ok(AgentDraft { card: with_defaults(card, &path), path })
+    }
+
+    /// Where a submitted card wants to live: known before anything else of it is looked at,
+    /// so that who may not publish there is told so first.
+    pub fn wanted_path(card: &Map<String, Value>) -> Option<EntryPath> {
+        match card.get("path").filter(|path| !path.is_null()) {
+            Some(path) => EntryPath::parse(path.as_str()?).ok(),
+            None => EntryPath::for_name(card.get("name").and_then(Value::as_str)?),
+        }
     }
 
     /// Where the agent is to live.
@@ -154,11 +166,6 @@ fn with_defaults(mut card: Map<String, Value>, path: &EntryPath) -> Map<String, 
         card.entry(field).or_insert(value);
     }
     card
-}
-
-/// Python clients send `None` for what they leave out.
-fn drop_nulls(card: &mut Map<String, Value>) {
-    card.retain(|_, value| !value.is_null());
 }
 
 /// RFC 7396, section 2.

@@ -1,6 +1,9 @@
 //! A submitted card → the guide's spelling: snake_case keys, lists where lists belong.
 //!
 //! Nothing unknown is dropped and nothing is judged here; [`crate::validate`] judges.
+//!
+//! Clients in Python send `None` for what they leave out, at every level of the guide's
+//! models. There a `null` means "left out"; in a field nobody knows it stays what it is.
 
 use serde_json::{Map, Value, json};
 
@@ -27,8 +30,44 @@ const SCHEME_KEYS: [(&str, &str); 4] = [
     ("oauth2MetadataUrl", "oauth2_metadata_url"),
 ];
 
+/// The guide's fields that are spelled in one way only.
+const PLAIN: [&str; 12] = [
+    "name",
+    "description",
+    "url",
+    "version",
+    "provider",
+    "skills",
+    "security",
+    "streaming",
+    "path",
+    "tags",
+    "license",
+    "visibility",
+];
+/// The fields of a skill and of a provider.
+const INNER: [&str; 7] = ["id", "name", "description", "parameters", "tags", "organization", "url"];
+
+/// What a `null` at the top of a submitted card means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Null {
+    /// The field was left out.
+    LeftOut,
+    /// The field is to go (RFC 7396).
+    Removes,
+}
+
 /// Rewrites a submitted card in the guide's spelling. Order and unknown keys stay.
-pub(crate) fn respell(card: Map<String, Value>, faults: &mut Faults) -> Map<String, Value> {
+pub(crate) fn respell(mut card: Map<String, Value>, null: Null, faults: &mut Faults) -> Map<String, Value> {
+    if null == Null::LeftOut {
+        card.retain(|key, value| !value.is_null() || !is_known(key));
+        if let Some(Value::Object(provider)) = card.get_mut("provider") {
+            drop_nulls(provider);
+        }
+    }
+    if let Some(Value::Array(skills)) = card.get_mut("skills") {
+        skills.iter_mut().filter_map(Value::as_object_mut).for_each(drop_nulls);
+    }
     let mut card = rename(card, &CAMEL, "", faults);
     if let Some(tags) = card.get_mut("tags") {
         listed(tags);
@@ -57,6 +96,14 @@ pub(crate) fn respell(card: Map<String, Value>, faults: &mut Faults) -> Map<Stri
         }
     }
     card
+}
+
+fn is_known(key: &str) -> bool {
+    PLAIN.contains(&key) || CAMEL.iter().any(|(camel, snake)| *camel == key || *snake == key)
+}
+
+fn drop_nulls(fields: &mut Map<String, Value>) {
+    fields.retain(|key, value| !value.is_null() || !INNER.contains(&key.as_str()));
 }
 
 /// `"a, b"` is `["a", "b"]`: the guide's own example writes tags so.
@@ -108,7 +155,7 @@ mod tests {
     fn read(card: Value) -> (Value, String) {
         let Value::Object(card) = card else { panic!("a card is an object") };
         let mut faults = Faults::default();
-        let card = respell(card, &mut faults);
+        let card = respell(card, Null::LeftOut, &mut faults);
         (Value::Object(card), faults.to_string())
     }
 
@@ -132,6 +179,27 @@ mod tests {
                 "x-own": {"keptAs": "is"}
             })
         );
+    }
+
+    #[test]
+    fn null_is_left_out_where_the_guide_knows_the_field() {
+        let (card, faults) = read(json!({
+            "name": "n", "trust_level": null, "trustLevel": "community", "license": null, "x-note": null,
+            "provider": {"organization": "A", "url": null, "x": null},
+            "skills": [{"id": "s", "tags": null, "parameters": null, "x": null}]
+        }));
+        assert_eq!(faults, "");
+        assert_eq!(
+            card,
+            json!({
+                "name": "n", "trust_level": "community", "x-note": null,
+                "provider": {"organization": "A", "x": null}, "skills": [{"id": "s", "x": null}]
+            })
+        );
+        let mut faults = Faults::default();
+        let patch = json!({"license": null, "skills": [{"id": "s", "tags": null}]});
+        let patch = respell(patch.as_object().expect("an object").clone(), Null::Removes, &mut faults);
+        assert_eq!(Value::Object(patch), json!({"license": null, "skills": [{"id": "s"}]}));
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! What is wrong with a card's security schemes and requirements.
 
 use serde_json::{Map, Value};
-use url::Url;
 
 use crate::Faults;
-use crate::validate::{string_list, text};
+use crate::validate::{string_list, text, web_url};
 
 pub(crate) fn check(card: &Map<String, Value>, faults: &mut Faults) {
     let schemes = match card.get("security_schemes") {
@@ -40,7 +39,7 @@ fn check_scheme(fields: &Map<String, Value>, place: &str, faults: &mut Faults) {
             _ => faults.add(field("flows"), "an oauth2 scheme needs 'flows' with at least one flow"),
         },
         Some("openIdConnect") => match fields.get("open_id_connect_url").and_then(Value::as_str) {
-            Some(url) if Url::parse(url).is_ok_and(|url| url.has_host()) => {}
+            Some(url) if web_url(url).is_some() => {}
             _ => faults.add(field("open_id_connect_url"), "an openIdConnect scheme needs its absolute URL"),
         },
         Some("mutualTLS") => {}

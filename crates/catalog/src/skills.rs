@@ -8,6 +8,14 @@ use crate::Faults;
 use crate::validate::{string_list, text};
 
 const MAX_SKILLS: usize = 256;
+/// The dialects a schema may name; without a name it is the newest.
+const DIALECTS: [&str; 5] = [
+    "https://json-schema.org/draft/2020-12/schema",
+    "https://json-schema.org/draft/2019-09/schema",
+    "http://json-schema.org/draft-07/schema",
+    "http://json-schema.org/draft-06/schema",
+    "http://json-schema.org/draft-04/schema",
+];
 
 pub(crate) fn check(card: &Map<String, Value>, faults: &mut Faults) {
     let skills = match card.get("skills") {
@@ -47,7 +55,10 @@ fn check_parameters(parameters: &Value, place: &str, faults: &mut Faults) {
     match parameters {
         Value::Null => {}
         Value::Object(_) => {
-            if let Err(error) = jsonschema::meta::validate(parameters) {
+            let dialect = parameters.get("$schema").map(|schema| schema.as_str().unwrap_or_default());
+            if dialect.is_some_and(|dialect| !DIALECTS.contains(&dialect.trim_end_matches('#'))) {
+                faults.add(format!("{place}.$schema"), "is no JSON Schema dialect that is known here");
+            } else if let Err(error) = jsonschema::meta::validate(parameters) {
                 let at = error.instance_path().to_string();
                 let at = if at.is_empty() { String::new() } else { format!(" at {at}") };
                 faults.add(place, format!("is no JSON Schema{at}: {error}"));

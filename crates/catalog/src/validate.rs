@@ -115,9 +115,8 @@ fn is_protocol_version(version: &str) -> bool {
 }
 
 fn check_url(text: &str, rules: CardRules, faults: &mut Faults) {
-    let url = match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => url,
-        Ok(_) | Err(_) => return faults.add("url", "must be an absolute http or https URL with a host"),
+    let Some(url) = web_url(text) else {
+        return faults.add("url", "must be an absolute http or https URL with a host");
     };
     if !url.username().is_empty() || url.password().is_some() {
         faults
@@ -127,6 +126,17 @@ fn check_url(text: &str, rules: CardRules, faults: &mut Faults) {
     {
         faults.add("url", "must be https: plain http is accepted for loopback and private hosts only");
     }
+}
+
+/// An http(s) URL that every reader reads alike: browsers take a backslash for a slash and drop
+/// line breaks, other clients see another host there.
+pub(crate) fn web_url(text: &str) -> Option<Url> {
+    let spelled = text.starts_with("https://") || text.starts_with("http://");
+    let ambiguous = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
+    if !spelled || text.contains(ambiguous) {
+        return None;
+    }
+    Url::parse(text).ok().filter(Url::has_host)
 }
 
 /// Hosts that do not leave the operator's own networks.
@@ -154,9 +164,9 @@ fn check_provider(card: &Map<String, Value>, faults: &mut Faults) {
         Some(Value::Object(provider)) => {
             text(provider, "organization", "provider.organization", faults);
             if let Some(url) = provider.get("url")
-                && url.as_str().is_none_or(|url| Url::parse(url).is_err())
+                && url.as_str().and_then(web_url).is_none()
             {
-                faults.add("provider.url", "must be an absolute URL");
+                faults.add("provider.url", "must be an absolute http or https URL");
             }
         }
         Some(_) => faults.add("provider", "must be a text or an object {organization, url}"),

@@ -39,6 +39,18 @@ fn each_fault_names_its_field() {
         ("url", json!("ftp://a.example"), "url: must be an absolute"),
         ("url", json!("https://user:pw@a.example"), "url: must not carry a user name"),
         ("url", json!("http://a.example"), "url: must be https"),
+        ("url", json!("http://127.0.0.1\\@evil.example/"), "url: must be an absolute"),
+        ("url", json!("https:\n//a.exa\tmple"), "url: must be an absolute"),
+        (
+            "provider",
+            json!({"organization": "A", "url": "javascript:alert(1)"}),
+            "provider.url: must be an absolute",
+        ),
+        (
+            "skills",
+            json!([{"id": "a", "name": "n", "description": "d", "parameters": {"$schema": "http://example.com/x"}}]),
+            "skills[0].parameters.$schema: is no JSON Schema dialect",
+        ),
         ("path", json!("no-slash"), "path: a path must start with '/'"),
         ("path", json!("/x/toggle"), "path: this path is reserved"),
         ("protocol_version", json!("1"), "protocol_version: must be X.Y"),
@@ -188,6 +200,13 @@ fn a_merge_patch_removes_with_null_and_reaches_inside() {
     let new = draft.into_next_entry(&old, "me", LATER).expect("an entry").card();
     assert_eq!(new["x-own"], json!({"b": {"c": 2, "d": 3}}));
     assert_eq!(new["license"], "N/A");
+    for field in ["visibility", "allowed_groups"] {
+        let opened = AgentDraft::patch(&old, object(json!({ field: null })), CardRules::default());
+        assert!(opened.expect_err("nobody opens by leaving out").to_string().contains("cannot be removed"));
+    }
+    let same =
+        AgentDraft::patch(&old, object(json!({"path": null})), CardRules::default()).expect("nothing to do");
+    assert_eq!(same.path(), &old.path);
     let broken = AgentDraft::patch(&old, object(json!({"name": null})), CardRules::default());
     assert_eq!(broken.expect_err("a name is required").to_string(), "name: is required");
 }

@@ -7,6 +7,7 @@ use catalog::CardRules;
 use store::AgentStore;
 use token::Clock;
 
+use crate::agents::EndpointRules;
 use crate::indexing::Index;
 use crate::{Seal, openapi};
 
@@ -22,6 +23,8 @@ pub struct App {
     pub seal: Seal,
     /// What the operator has loosened about cards.
     pub rules: CardRules,
+    /// Which agents may be looked at.
+    pub endpoints: EndpointRules,
     /// The gateway's address, for the OpenAPI document.
     pub public_url: String,
     /// Seconds since the epoch.
@@ -37,6 +40,6 @@ impl App {
 }
 
 /// The OpenAPI document of a registry behind this gateway, as it is served.
-pub fn openapi(app: &Arc<App>) -> String {
+pub fn openapi_document(app: &Arc<App>) -> String {
     openapi::document(&openapi::service(app), &app.public_url)
 }

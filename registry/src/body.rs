@@ -112,7 +112,7 @@ fn json_body(schema: MetaSchemaRef, required: bool) -> MetaRequest {
 }
 
 async fn bytes(body: &mut RequestBody) -> Result<Vec<u8>, ApiError> {
-    let body = body.take().map_err(|_| ApiError::Ours)?;
+    let body = body.take().map_err(|error| ApiError::ours(&error.to_string()))?;
     match body.into_bytes_limit(MAX_BODY).await {
         Ok(bytes) => Ok(bytes.to_vec()),
         Err(ReadBodyError::PayloadTooLarge) => Err(ApiError::TooLarge(MAX_BODY)),

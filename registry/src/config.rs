@@ -10,6 +10,8 @@ use clap::Parser;
 use search::{DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource};
 use token::Location;
 
+use crate::agents::EndpointRules;
+
 /// The agent registry.
 ///
 /// Agents register their cards, others find them by meaning or by skill, and everybody sees
@@ -48,6 +50,9 @@ pub struct Options {
     /// Accept agents with http:// addresses outside loopback and private hosts.
     #[arg(long, env = "REGISTRY_ALLOW_PLAIN_HTTP")]
     allow_plain_http: bool,
+    /// With verify_endpoint, also look at agents on loopback and in private networks.
+    #[arg(long, env = "REGISTRY_VERIFY_PRIVATE")]
+    verify_private: bool,
     /// Folder with the model's config.json, tokenizer.json and model.safetensors. Without it the
     /// model comes from the hub's cache, then from the hub.
     #[arg(long, env = "REGISTRY_MODEL")]
@@ -79,6 +84,8 @@ pub enum IdentityKeys {
     Remote(Location),
     /// A file.
     File(PathBuf),
+    /// None: only plain headers are believed.
+    None,
 }
 
 /// Checked configuration.
@@ -100,6 +107,8 @@ pub struct Config {
     pub public_url: String,
     /// What the operator has loosened about cards.
     pub rules: CardRules,
+    /// Which agents may be looked at.
+    pub endpoints: EndpointRules,
     /// Where the model is.
     pub model: ModelSource,
 }
@@ -133,6 +142,7 @@ impl Config {
                 state: options.state.clone(),
                 trust_plain_headers: options.trust_plain_headers,
                 rules: CardRules { allow_plain_http: options.allow_plain_http },
+                endpoints: EndpointRules { allow_private: options.verify_private },
                 model: ModelSource {
                     local: options.model.clone(),
                     repository: options.model_repository.clone(),
@@ -173,6 +183,7 @@ fn identity_keys(options: &Options, faults: &mut Vec<String>) -> Option<Identity
             }
         },
         (None, Some(file)) => Some(IdentityKeys::File(file.clone())),
+        (None, None) if options.trust_plain_headers => Some(IdentityKeys::None),
         (None, None) => {
             faults.push(
                 "nobody could be recognised: give --identity-keys-url or --identity-keys-file".to_owned(),

@@ -60,9 +60,11 @@ pub(crate) enum ApiError {
     /// What was sent breaks these rules.
     Invalid(Faults),
     /// Semantic search cannot answer now.
-    NoSearch(String),
+    NoSearch(&'static str),
     /// The state cannot be written now; nothing was kept.
     NoStore,
+    /// Nobody can be recognised now: the auth-server's keys are not known.
+    NoKeys,
     /// A mistake of ours; the log has the cause.
     Ours,
 }
@@ -95,7 +97,7 @@ impl ApiError {
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::NoSearch(_) | ApiError::NoStore => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::NoSearch(_) | ApiError::NoStore | ApiError::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
             ApiError::Ours => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -114,6 +116,7 @@ impl ApiError {
             ApiError::Invalid(_) => "validation_failed",
             ApiError::NoSearch(_) => "search_unavailable",
             ApiError::NoStore => "store_unavailable",
+            ApiError::NoKeys => "auth_unavailable",
             ApiError::Ours => "internal_error",
         }
     }
@@ -135,6 +138,7 @@ impl ApiError {
             ApiError::NoStore => {
                 "the registry cannot write its state; nothing was kept, try again later".to_owned()
             }
+            ApiError::NoKeys => "callers cannot be recognised now; try again later".to_owned(),
             ApiError::Ours => "a mistake of ours; the log has the cause under this request's id".to_owned(),
         }
     }
@@ -146,7 +150,9 @@ impl ApiError {
             }
             ApiError::Method(allowed) => Some((header::ALLOW, allowed.clone())),
             ApiError::Stale(current) => Some((header::ETAG, current.clone())),
-            ApiError::NoSearch(_) | ApiError::NoStore => Some((header::RETRY_AFTER, "5".to_owned())),
+            ApiError::NoSearch(_) | ApiError::NoStore | ApiError::NoKeys => {
+                Some((header::RETRY_AFTER, "5".to_owned()))
+            }
             ApiError::Malformed(_)
             | ApiError::Forbidden(_)
             | ApiError::Absent
@@ -161,11 +167,15 @@ impl ApiError {
 
     fn problem(&self) -> Problem {
         let message = self.message();
-        let errors = match self {
-            ApiError::Invalid(faults) => Some(faults.list().iter().map(FieldProblem::from).collect()),
-            _ => None,
-        };
+        let faults = if let ApiError::Invalid(faults) = self { Some(faults.list()) } else { None };
+        let errors = faults.map(|faults| faults.iter().map(FieldProblem::from).collect());
         Problem { code: self.code().to_owned(), detail: message.clone(), message, errors }
+    }
+
+    /// A mistake of ours, with its cause for the log alone.
+    pub(crate) fn ours(cause: &str) -> ApiError {
+        tracing::error!(cause, "a request failed");
+        ApiError::Ours
     }
 
     /// The error for a response that the framework made: its router and its parameter parsing
@@ -179,10 +189,7 @@ impl ApiError {
             StatusCode::NOT_FOUND => ApiError::NoRoute,
             StatusCode::METHOD_NOT_ALLOWED => ApiError::Method(allowed()),
             status if status.is_client_error() => ApiError::Malformed(text),
-            _ => {
-                tracing::error!(%status, cause = text, "a request failed");
-                ApiError::Ours
-            }
+            _ => ApiError::ours(&text),
         }
     }
 }
@@ -306,7 +313,8 @@ mod tests {
             (ApiError::Unauthenticated, 401, "www-authenticate"),
             (ApiError::Method("GET".into()), 405, "allow"),
             (ApiError::Stale("\"x\"".into()), 412, "etag"),
-            (ApiError::NoSearch("x".into()), 503, "retry-after"),
+            (ApiError::NoSearch("x"), 503, "retry-after"),
+            (ApiError::NoKeys, 503, "retry-after"),
         ] {
             let response = error.into_response();
             assert_eq!(response.status().as_u16(), status);

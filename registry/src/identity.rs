@@ -81,16 +81,20 @@ impl Seal {
             }
             (Some(one), None) => {
                 let one = one.to_str().map_err(|_| ApiError::Unauthenticated)?;
-                self.open(one, now).await.map_err(|error| match error {
-                    TokenError::Unavailable => ApiError::Ours,
-                    _ => {
-                        tracing::warn!(%error, "a sealed identity was refused");
-                        ApiError::Unauthenticated
-                    }
-                })
+                self.open(one, now).await.map_err(refusal)
             }
             // None, or two of which one must be forged.
             (None, _) | (Some(_), Some(_)) => Err(ApiError::Unauthenticated),
+        }
+    }
+}
+
+fn refusal(error: TokenError) -> ApiError {
+    match error {
+        TokenError::Unavailable | TokenError::Key(_) => ApiError::NoKeys,
+        theirs => {
+            tracing::warn!(error = %theirs, "a sealed identity was refused");
+            ApiError::Unauthenticated
         }
     }
 }
@@ -133,7 +137,7 @@ impl<'a> ApiExtractor<'a> for Caller {
         _body: &mut RequestBody,
         _options: ExtractParamOptions<()>,
     ) -> Result<Caller> {
-        let app = request.data::<Arc<App>>().ok_or(ApiError::Ours)?;
+        let app = request.data::<Arc<App>>().ok_or_else(|| ApiError::ours("the app is not there"))?;
         let principal = app.seal.read(request, (app.clock)()).await?;
         Ok(Caller(principal))
     }

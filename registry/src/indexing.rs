@@ -56,7 +56,7 @@ struct Inner {
     lanes: [Mutex<()>; LANES],
     hasher: ahash::RandomState,
     /// Embedding is pure computing: more at a time than there are cores only waits.
-    cores: Semaphore,
+    cores: Arc<Semaphore>,
     vectors: Option<PathBuf>,
     unsaved: AtomicBool,
 }
@@ -71,7 +71,7 @@ impl Index {
             indexed: Mutex::default(),
             lanes: std::array::from_fn(|_| Mutex::default()),
             hasher: ahash::RandomState::new(),
-            cores: Semaphore::new(cores),
+            cores: Arc::new(Semaphore::new(cores)),
             vectors,
             unsaved: AtomicBool::new(false),
         }))
@@ -82,7 +82,7 @@ impl Index {
     pub async fn run(self, source: ModelSource) {
         loop {
             let (index, source) = (self.clone(), source.clone());
-            let loaded = computing(move || {
+            let loaded = tokio::task::spawn_blocking(move || {
                 let bert = source
                     .locate()
                     .and_then(|files| Bert::load(&files))
@@ -99,7 +99,7 @@ impl Index {
         loop {
             tokio::time::sleep(SWEEP).await;
             let index = self.clone();
-            let swept = computing(move || {
+            let swept = tokio::task::spawn_blocking(move || {
                 index.0.sweep();
                 index.save();
             });
@@ -142,10 +142,9 @@ impl Index {
         if !matches!(**self.0.state.load(), State::Ready(_)) {
             return;
         }
-        let Ok(_core) = self.0.cores.acquire().await else { return };
         let (inner, path) = (self.0.clone(), path.clone());
-        if let Err(panic) = computing(move || inner.follow(&path)).await {
-            tracing::error!(%panic, "an entry could not be indexed");
+        if let Err(cause) = self.0.compute(move || inner.follow(&path)).await {
+            tracing::error!(cause, "an entry could not be indexed; the next sweep tries again");
         }
     }
 
@@ -156,23 +155,22 @@ impl Index {
         caller: &Arc<Principal>,
         text: &str,
         k: usize,
-    ) -> Result<Vec<Hit>, String> {
+    ) -> Result<Vec<Hit>, &'static str> {
         let engine = match &**self.0.state.load() {
             State::Ready(engine) => engine.clone(),
-            State::Loading => return Err("the model is being loaded".to_owned()),
-            State::Off(reason) => return Err(reason.clone()),
+            State::Loading => return Err("the model is being loaded"),
+            State::Off(_) => return Err("there is no model; /health says why"),
         };
-        let _core = self.0.cores.acquire().await.map_err(|closed| closed.to_string())?;
         let (policy, caller, text) = (policy.clone(), caller.clone(), text.to_owned());
-        let searched = computing(move || {
+        let searched = self.0.compute(move || {
             let view = policy.view(&caller, Action::ListAgents);
             engine.nearest(&text, k, |facts| facts.enabled && view.sees(&facts.resource))
         });
-        match searched.await {
-            Ok(Ok(hits)) => Ok(hits),
-            Ok(Err(error)) => Err(error.to_string()),
-            Err(panic) => Err(panic.to_string()),
-        }
+        let failed = |cause: String| {
+            tracing::error!(cause, "a search failed");
+            "the question could not be read; the log has the cause"
+        };
+        searched.await.map_err(failed)?.map_err(|error| failed(error.to_string()))
     }
 
     pub(crate) fn report(&self) -> Report {
@@ -195,15 +193,6 @@ impl Index {
     }
 }
 
-/// Runs a computation on a thread that does its arithmetic alone: several texts at a time,
-/// one thread each, is what candle is fastest at.
-fn computing<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> tokio::task::JoinHandle<T> {
-    tokio::task::spawn_blocking(move || {
-        single_threaded();
-        work()
-    })
-}
-
 fn single_threaded() {
     if let Err(error) = search::single_threaded_maths() {
         tracing::warn!(%error, "embedding uses more threads than is good for it");
@@ -211,6 +200,23 @@ fn single_threaded() {
 }
 
 impl Inner {
+    /// Computes on one core, on a thread that does its arithmetic alone: several texts at a
+    /// time, one thread each, is what candle is fastest at. The core is held by the work, not
+    /// by the request: callers who hang up free it only when the work is done.
+    async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, String> {
+        let core = self.cores.clone().acquire_owned().await.map_err(|closed| closed.to_string())?;
+        let done = tokio::task::spawn_blocking(move || {
+            single_threaded();
+            let done = work();
+            drop(core);
+            done
+        });
+        done.await.map_err(|panic| panic.to_string())
+    }
+
     /// Indexes the whole catalogue on all cores.
     fn fill(&self, engine: &Engine<Facts>) {
         let paths: Vec<EntryPath> = self.store.catalogue().iter().map(|entry| entry.path.clone()).collect();

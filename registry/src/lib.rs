@@ -13,7 +13,7 @@ pub mod openapi;
 mod routes;
 mod server;
 
-pub use app::App;
+pub use app::{App, openapi_document};
 pub use identity::Seal;
 pub use routes::endpoint;
 pub use server::{Bound, bind};

@@ -11,7 +11,7 @@ use registry::indexing::Index;
 use registry::{App, Seal, bind, endpoint};
 use store::AgentStore;
 use store::file::FileStore;
-use token::{Clock, KeySource, LocalKeys, RemoteKeys};
+use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
 
 /// How long requests in flight may take after the signal to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -57,6 +57,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         policy: Arc::new(config.policy),
         seal: Seal::new(keys, config.trust_plain_headers),
         rules: config.rules,
+        endpoints: config.endpoints,
         public_url: config.public_url,
         index: index.clone(),
         store,
@@ -88,6 +89,7 @@ fn clock() -> Clock {
 
 fn identity_keys(keys: IdentityKeys, clock: &Clock) -> Result<Arc<dyn KeySource>, String> {
     match keys {
+        IdentityKeys::None => Ok(Arc::new(LocalKeys::new(KeySet::default()))),
         IdentityKeys::File(file) => {
             Ok(Arc::new(LocalKeys::from_file(&file).map_err(|fault| fault.to_string())?))
         }

@@ -45,17 +45,17 @@ pub(crate) fn document(service: &OpenApiService<Api, ()>, server: &str) -> Strin
     text
 }
 
-/// Which refusals each operation can answer with; every protected one also 401, all of them 500.
+/// Which refusals each operation can answer with; every protected one also 401, 500 and 503.
 const REFUSALS: [(&str, &[&str]); 10] = [
-    ("registerAgent", &["400", "403", "409", "413", "415", "422", "503"]),
+    ("registerAgent", &["400", "403", "409", "413", "415", "422"]),
     ("listAgents", &["400", "422"]),
     ("getAgent", &["400", "403", "404"]),
-    ("updateAgent", &["400", "403", "404", "412", "413", "415", "422", "503"]),
-    ("patchAgent", &["400", "403", "404", "412", "413", "415", "422", "503"]),
-    ("deleteAgent", &["400", "403", "404", "412", "503"]),
-    ("toggleAgent", &["400", "403", "404", "413", "415", "422", "503"]),
+    ("updateAgent", &["400", "403", "404", "412", "413", "415", "422"]),
+    ("patchAgent", &["400", "403", "404", "412", "413", "415", "422"]),
+    ("deleteAgent", &["400", "403", "404", "412"]),
+    ("toggleAgent", &["400", "403", "404", "413", "415", "422"]),
     ("discoverAgents", &["400", "413", "415", "422"]),
-    ("discoverAgentsSemantic", &["400", "413", "415", "422", "503"]),
+    ("discoverAgentsSemantic", &["400", "413", "415", "422"]),
     ("health", &[]),
 ];
 
@@ -69,7 +69,7 @@ fn keep_possible_errors(operation: &mut Value) {
             status.starts_with('2')
                 || status.starts_with('3')
                 || possible.contains(&status.as_str())
-                || (protected && (status == "401" || status == "500"))
+                || (protected && ["401", "500", "503"].contains(&status.as_str()))
         });
     }
 }

@@ -1,12 +1,15 @@
 //! The route table, and what every request passes: spelling, request id, one error body.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderValue, Uri, header};
+use poem::web::Html;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
+use tracing::Instrument as _;
 
 use crate::agents::{Tag, url};
 use crate::error::ApiError;
@@ -32,7 +35,12 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
     let service = openapi::service(app);
     let document = openapi::document(&service, &app.public_url);
     let allow: Arc<[(String, String)]> = openapi::methods(&document).into();
-    let docs = service.swagger_ui();
+    let page = service.swagger_ui_html();
+    let docs = || {
+        let page = page.clone();
+        poem::get(make_sync(move |_| Html(page.clone())))
+    };
+    let direct = Arc::new(AtomicU64::new(1));
     let serve_document = make_sync(move |_| {
         Response::builder()
             .content_type("application/json")
@@ -41,12 +49,13 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
     });
     Route::new()
         .at("/api/openapi.json", poem::get(serve_document))
-        .nest("/docs", docs)
+        .at("/docs", docs())
+        .at("/docs/", docs())
         .nest("/", service)
         .data(app.clone())
         .around(move |next, request| {
-            let allow = allow.clone();
-            async move { Ok(answer(&*next, request, &allow).await) }
+            let (allow, direct) = (allow.clone(), direct.clone());
+            async move { Ok(answer(&*next, request, &allow, &direct).await) }
         })
         .boxed()
 }
@@ -55,12 +64,12 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
 const REQUEST_ID: &str = "x-request-id";
 
 /// Answers one request; errors leave in one form, whoever made them.
-async fn answer<E>(next: &E, mut request: Request, allow: &[(String, String)]) -> Response
+async fn answer<E>(next: &E, mut request: Request, allow: &[(String, String)], direct: &AtomicU64) -> Response
 where
     E: Endpoint<Output = Response>,
 {
     let started = std::time::Instant::now();
-    let id = request.headers().get(REQUEST_ID).cloned();
+    let id = request_id(&request, direct);
     let method = request.method().clone();
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
     let mut response = match url::canonical(&target) {
@@ -70,22 +79,31 @@ where
                 *request.uri_mut() = uri;
             }
             let path = request.uri().path().to_owned();
-            let response = match next.call(request).await {
-                Ok(response) => response,
-                Err(error) => error.into_response(),
+            let work = async {
+                let response = match next.call(request).await {
+                    Ok(response) => response,
+                    Err(error) => error.into_response(),
+                };
+                in_our_form(response, || allowed(&path, allow)).await
             };
-            in_our_form(response, || allowed(&path, allow)).await
+            // Every line that is logged on the way carries the id.
+            work.instrument(tracing::info_span!("request", id)).await
         }
     };
     // The query string stays out of the log: it may hold what people ask for.
     let path = target.split('?').next().unwrap_or_default();
     let status = response.status().as_u16();
-    let id_text = id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or("-");
-    tracing::debug!(%method, path, status, ms = started.elapsed().as_millis() as u64, request = id_text, "answered");
-    if let Some(id) = id {
+    tracing::debug!(%method, path, status, ms = started.elapsed().as_millis() as u64, id, "answered");
+    if let Ok(id) = id.parse() {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// The gateway's id of a request; or, asked directly, one that is unique in this process.
+fn request_id(request: &Request, direct: &AtomicU64) -> String {
+    let given = request.header(REQUEST_ID).filter(|id| !id.is_empty() && id.len() <= 64);
+    given.map_or_else(|| format!("direct-{}", direct.fetch_add(1, Ordering::Relaxed)), str::to_owned)
 }
 
 /// Turns the framework's own plain-text errors into ours.

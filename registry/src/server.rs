@@ -40,9 +40,12 @@ pub async fn bind(listen: SocketAddr, socket: Option<(PathBuf, Option<String>)>)
     Ok(Bound { acceptor: tcp.combine(unix).boxed(), address, socket: Some(path) })
 }
 
-/// Removes the socket of a registry that was killed; the lock on the state folder has
-/// already shown that none is running. Anything that is no socket is left alone.
+/// Removes the socket of a registry that was killed. One that somebody answers at, and
+/// anything that is no socket, is left alone.
 fn remove_stale(path: &Path) -> Result<(), String> {
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(format!("{}: somebody listens there already", path.display()));
+    }
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
             std::fs::remove_file(path).map_err(|fault| format!("{}: {fault}", path.display()))

@@ -192,11 +192,11 @@ async fn concurrent_changes_without_conditions_all_count() {
             world.ask(Role::Guide, "PATCH", "/api/agents/a", Some(change)).await.is(200);
         })
     };
-    for task in (0..8).map(patch).collect::<Vec<_>>() {
+    for task in (0..40).map(patch).collect::<Vec<_>>() {
         task.await.expect("answered 200");
     }
     let card = world.ask(Role::Guide, "GET", "/api/agents/a", None).await.is(200).json();
-    for number in 0..8 {
+    for number in 0..40 {
         assert_eq!(card[format!("x-{number}")], number, "no change is lost");
     }
 }
@@ -212,6 +212,60 @@ async fn without_a_model_everything_else_works() {
     );
     let answer = world.ask(Role::Guide, "POST", "/api/agents/discover/semantic?query=a", None).await.is(503);
     assert_eq!(answer.json()["code"], "search_unavailable");
-    assert!(answer.text.contains("make model") && answer.header("retry-after") == "5");
+    assert!(answer.text.contains("/health") && answer.header("retry-after") == "5");
     world.ask(Role::Guide, "POST", "/api/agents/discover?skills=x", None).await.is(200);
+}
+
+#[tokio::test]
+async fn a_look_at_the_agent_warns_and_never_fails_the_registration() {
+    let agent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = agent.local_addr().expect("an address");
+    let serving = tokio::spawn(async move {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        loop {
+            let Ok((mut stream, _)) = agent.accept().await else { return };
+            let mut request = vec![0; 4096];
+            let read = stream.read(&mut request).await.unwrap_or_default();
+            let good = String::from_utf8_lossy(&request[..read])
+                .starts_with("GET /good/.well-known/agent-card.json ");
+            let answer = if good {
+                "200 OK\r\ncontent-length: 2\r\n\r\n{}"
+            } else {
+                "302 Found\r\nlocation: /good\r\n\r\n"
+            };
+            let _ = stream.write_all(format!("HTTP/1.1 {answer}").as_bytes()).await;
+        }
+    });
+    let world = World::new();
+    let register = async |path: &str, url: String, verify: &str| {
+        let mut card = card(path, "A", "d");
+        card["url"] = json!(url);
+        world
+            .ask(Role::Guide, "POST", &format!("/api/agents/register{verify}"), Some(card))
+            .await
+            .is(201)
+            .json()
+    };
+    let good = register("/good", format!("http://{address}/good"), "?verify_endpoint=true").await;
+    assert!(good.get("warnings").is_none(), "{good}");
+    let bad = register("/bad", format!("http://{address}/bad"), "?verify_endpoint=True").await;
+    assert!(bad["warnings"][0].as_str().is_some_and(|warning| warning.contains("answered 302")), "{bad}");
+    let metadata = register("/metadata", "https://169.254.169.254/latest".into(), "?verify_endpoint=1").await;
+    assert!(metadata["warnings"][0].as_str().is_some_and(|warning| warning.contains("not called from here")));
+    let unasked = register("/unasked", format!("http://{address}/bad"), "").await;
+    assert!(unasked.get("warnings").is_none());
+    serving.abort();
+}
+
+#[tokio::test]
+async fn who_may_not_publish_learns_nothing_about_his_card() {
+    let world = World::new();
+    for (role, body) in [
+        (Role::Stranger, json!({})),
+        (Role::Stranger, json!({"name": "x", "url": "nope"})),
+        (Role::Lob1, json!({"path": "/elsewhere", "url": "nope"})),
+    ] {
+        world.ask(role, "POST", "/api/agents/register", Some(body)).await.is(403);
+    }
+    world.ask(Role::Lob1, "POST", "/api/agents/register", Some(json!({}))).await.is(422);
 }

@@ -12,12 +12,15 @@ use crate::error::ApiError;
 
 /// The answer to a registration, as the guide prints it.
 #[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
 pub(crate) struct Registered {
     /// `Agent registered successfully`.
     message: String,
     /// Where the agent lives.
     path: String,
     agent: RegisteredAgent,
+    /// What a look at the agent itself found wrong, where one was asked for.
+    warnings: Option<Vec<String>>,
 }
 
 /// What the registry made of a card.
@@ -34,7 +37,7 @@ struct RegisteredAgent {
 }
 
 impl Registered {
-    pub(super) fn new(entry: &AgentEntry) -> Registered {
+    pub(super) fn new(entry: &AgentEntry, warnings: Option<Vec<String>>) -> Registered {
         Registered {
             message: "Agent registered successfully".to_owned(),
             path: entry.path.to_string(),
@@ -46,6 +49,7 @@ impl Registered {
                 registered_at: entry.registered_at.clone(),
                 is_enabled: entry.enabled,
             },
+            warnings,
         }
     }
 }
@@ -105,9 +109,14 @@ impl AgentSummary {
         AgentSummary {
             facts: AgentFacts::new(entry),
             skills: entry.skills.iter().map(|skill| skill.name.clone()).collect(),
-            provider: Nullable(entry.provider.as_ref().map(|provider| provider.organization.clone())),
+            provider: organization(entry),
         }
     }
+}
+
+/// The provider of an agent in a word.
+pub(crate) fn organization(entry: &AgentEntry) -> Nullable<String> {
+    Nullable(entry.provider.as_ref().map(|provider| provider.organization.clone()))
 }
 
 /// One page of agents.

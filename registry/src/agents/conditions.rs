@@ -1,5 +1,7 @@
 //! `If-Match` and `If-None-Match` (RFC 9110 section 13.1).
 
+use std::pin::Pin;
+
 use crate::error::ApiError;
 
 /// Whether `If-None-Match` lists the tag, so that the answer is 304 (weak comparison).
@@ -16,24 +18,19 @@ pub(crate) fn check_match(if_match: Option<&str>, etag: &str) -> Result<(), ApiE
     }
 }
 
-/// Whether a write is tried again when another writer came first. A caller who set no
-/// condition wants his change on whatever is there, and was promised no 412.
-pub(crate) struct Attempts {
-    left: usize,
-}
-
-impl Attempts {
-    /// Each lost race means that another writer got through, so a handful is plenty.
-    const MOST: usize = 8;
-
-    pub(crate) fn under(if_match: Option<&str>) -> Attempts {
-        Attempts { left: if if_match.is_none() { Attempts::MOST } else { 0 } }
-    }
-
-    pub(crate) fn again(&mut self, error: &ApiError) -> bool {
-        let lost = matches!(error, ApiError::Stale(_)) && self.left > 0;
-        self.left = self.left.saturating_sub(1);
-        lost
+/// Repeats a write that lost a race, as long as the caller set no condition on which state he
+/// changes: he wants his change on whatever is there. Each loss is another writer's success,
+/// so this ends.
+pub(crate) async fn settle<'a, T>(
+    if_match: Option<&str>,
+    attempt: impl Fn() -> Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>,
+) -> Result<T, ApiError> {
+    let any_state = if_match.is_none_or(|tags| tags.trim() == "*");
+    loop {
+        match attempt().await {
+            Err(ApiError::Stale(_)) if any_state => {}
+            outcome => return outcome,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod body;
 mod card;
 mod conditions;
+mod endpoint;
 mod publish;
 mod read;
 mod remove;
@@ -17,12 +18,13 @@ use poem_openapi::param::{Header, Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
-pub(crate) use self::body::AgentFacts;
+pub(crate) use self::body::{AgentFacts, organization};
 use self::body::{
     AgentList, CardAnswer, ChangedAnswer, ListAnswer, RegisterAnswer, Registered, RemoveAnswer, ToggleAnswer,
     ToggleInput, Toggled,
 };
 use self::card::{AgentCard, AgentCardChange};
+pub use self::endpoint::EndpointRules;
 use self::update::Change;
 use crate::App;
 use crate::body::{Flag, Inputs, Submitted};
@@ -58,10 +60,21 @@ impl Agents {
         operation_id = "registerAgent",
         tag = "Tag::Agents"
     )]
-    async fn register(&self, caller: Caller, card: Submitted<AgentCard>) -> Result<RegisterAnswer, ApiError> {
+    async fn register(
+        &self,
+        caller: Caller,
+        /// Look whether the agent serves its own card at its url; what is wrong comes back in `warnings`.
+        verify_endpoint: Query<Option<Flag>>,
+        card: Submitted<AgentCard>,
+    ) -> Result<RegisterAnswer, ApiError> {
         let entry = publish::publish(&self.0, &caller.0, card.object).await?;
+        let warning = match verify_endpoint.0 {
+            Some(Flag(true)) => endpoint::look(&entry.url, self.0.endpoints).await,
+            Some(Flag(false)) | None => None,
+        };
         let location = format!("/api/agents/{}", entry.path.as_segment());
-        Ok(RegisterAnswer::Created(Json(Registered::new(&entry)), location, entry.etag.clone()))
+        let answer = Registered::new(&entry, warning.map(|warning| vec![warning]));
+        Ok(RegisterAnswer::Created(Json(answer), location, entry.etag.clone()))
     }
 
     /// List agents

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Action, Permit, Principal, Resource};
+use access::{Action, Denied, Permit, Principal, Resource};
 use catalog::{AgentDraft, AgentEntry, TrustLevel};
 use serde_json::{Map, Value};
 
@@ -15,6 +15,7 @@ pub(crate) async fn publish(
     caller: &Principal,
     card: Map<String, Value>,
 ) -> Result<Arc<AgentEntry>, ApiError> {
+    refuse_outsiders(app, caller, &card)?;
     let draft = AgentDraft::read(card, app.rules)?;
     let vacant = Resource::vacant(draft.path().as_str());
     let permit = app.policy.decide(caller, Action::PublishAgent, &vacant)?;
@@ -25,6 +26,19 @@ pub(crate) async fn publish(
     tracing::info!(path = %entry.path, by = caller.username, "registered");
     app.index.follow(&entry.path).await;
     Ok(entry)
+}
+
+/// Who may not publish there is told so before his card is looked at: it is not for him to
+/// learn what is wrong with it, nor for us to find out.
+fn refuse_outsiders(app: &App, caller: &Principal, card: &Map<String, Value>) -> Result<(), ApiError> {
+    let permitted = match AgentDraft::wanted_path(card) {
+        Some(path) => {
+            app.policy.decide(caller, Action::PublishAgent, &Resource::vacant(path.as_str())).map(drop)
+        }
+        None if app.policy.view(caller, Action::PublishAgent).reaches_anything() => Ok(()),
+        None => Err(Denied::OutsideGrants(Action::PublishAgent)),
+    };
+    Ok(permitted?)
 }
 
 /// Only an admin may vouch for an agent beyond what it has.

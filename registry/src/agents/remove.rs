@@ -3,7 +3,7 @@
 use access::{Action, Principal};
 use catalog::EntryPath;
 
-use super::conditions::{Attempts, check_match};
+use super::conditions::{check_match, settle};
 use super::read::permitted;
 use crate::App;
 use crate::error::ApiError;
@@ -15,13 +15,7 @@ pub(crate) async fn remove(
     path: &EntryPath,
     if_match: Option<&str>,
 ) -> Result<(), ApiError> {
-    let mut attempts = Attempts::under(if_match);
-    loop {
-        match once(app, caller, path, if_match).await {
-            Err(error) if attempts.again(&error) => {}
-            outcome => return outcome,
-        }
-    }
+    settle(if_match, || Box::pin(once(app, caller, path, if_match))).await
 }
 
 async fn once(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access::{Action, Principal};
 use catalog::{AgentEntry, EntryPath};
 
-use super::conditions::Attempts;
+use super::conditions::settle;
 use super::read::permitted;
 use crate::App;
 use crate::error::ApiError;
@@ -17,13 +17,7 @@ pub(crate) async fn toggle(
     path: &EntryPath,
     enabled: bool,
 ) -> Result<Arc<AgentEntry>, ApiError> {
-    let mut attempts = Attempts::under(None);
-    loop {
-        match once(app, caller, path, enabled).await {
-            Err(error) if attempts.again(&error) => {}
-            outcome => return outcome,
-        }
-    }
+    settle(None, || Box::pin(once(app, caller, path, enabled))).await
 }
 
 async fn once(

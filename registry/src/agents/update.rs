@@ -6,7 +6,7 @@ use access::{Action, Principal};
 use catalog::{AgentDraft, AgentEntry, EntryPath, TrustLevel};
 use serde_json::{Map, Value};
 
-use super::conditions::{Attempts, check_match};
+use super::conditions::{check_match, settle};
 use super::publish::{check_trust, registrant};
 use super::read::permitted;
 use crate::App;
@@ -30,13 +30,7 @@ pub(crate) async fn update(
     if_match: Option<&str>,
     card: &Map<String, Value>,
 ) -> Result<Arc<AgentEntry>, ApiError> {
-    let mut attempts = Attempts::under(if_match);
-    loop {
-        match once(app, caller, path, change, if_match, card).await {
-            Err(error) if attempts.again(&error) => {}
-            outcome => return outcome,
-        }
-    }
+    settle(if_match, || Box::pin(once(app, caller, path, change, if_match, card))).await
 }
 
 async fn once(

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::semantic::{Found, Question};
 use super::skills::{Match, Wish};
-use crate::agents::AgentFacts;
+use crate::agents::{AgentFacts, organization};
 use crate::body::Nullable;
 use crate::error::ApiError;
 
@@ -189,7 +189,7 @@ impl DiscoverAnswer {
         let agent = |found: Match| DiscoveredAgent {
             facts: AgentFacts::new(&found.entry),
             skills: skills(&found.entry),
-            provider: Nullable(found.entry.provider.as_ref().map(|provider| provider.organization.clone())),
+            provider: organization(&found.entry),
             relevance_score: found.relevance,
             matched_skills: found.skills.clone(),
             matching_skills: found.skills,

@@ -37,12 +37,11 @@ struct SearchHealth {
 
 /// Whether callers can be recognised.
 #[derive(Object)]
-#[oai(skip_serializing_if_is_none)]
 struct KeysHealth {
     /// How many keys of the auth-server are known.
     keys: u32,
-    /// Why they could not be fetched.
-    fault: Option<String>,
+    /// Whether the last attempt to fetch them failed; the log says why.
+    stale: bool,
 }
 
 impl Health {
@@ -55,7 +54,7 @@ impl Health {
             search: SearchHealth { state: search.state.to_owned(), reason: search.reason },
             identity_keys: KeysHealth {
                 keys: u32::try_from(keys.keys).unwrap_or(u32::MAX),
-                fault: keys.fault,
+                stale: keys.fault.is_some(),
             },
         }
     }

@@ -11,6 +11,7 @@ use catalog::CardRules;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
+use registry::agents::EndpointRules;
 use registry::indexing::Index;
 use registry::{App, Seal, endpoint};
 use search::HashedWords;
@@ -91,6 +92,7 @@ pub struct World {
     pub signer: Signer,
     pub clock: Arc<AtomicU64>,
     endpoint: BoxEndpoint<'static, Response>,
+    document: Value,
     folder: Arc<tempfile::TempDir>,
 }
 
@@ -120,12 +122,14 @@ impl World {
             index,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),
             rules: CardRules::default(),
+            endpoints: EndpointRules { allow_private: true },
             public_url: "http://localhost:8080".into(),
             clock: Arc::new(move || told.load(Ordering::SeqCst)),
         };
         change(&mut app);
         let app = Arc::new(app);
-        World { endpoint: endpoint(&app), app, signer, clock, folder }
+        let document = serde_json::from_str(&registry::openapi_document(&app)).expect("JSON");
+        World { endpoint: endpoint(&app), document, app, signer, clock, folder }
     }
 
     /// The same state, opened by a new process.
@@ -162,6 +166,42 @@ impl World {
     }
 
     pub async fn send(&self, request: Request) -> Answer {
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let answer = self.answer(request).await;
+        self.assert_documented(&method, &path, &answer);
+        answer
+    }
+
+    /// Every status a test sees must stand in the document of its operation; what has no
+    /// operation is refused as such.
+    fn assert_documented(&self, method: &str, path: &str, answer: &Answer) {
+        let fits = |template: &str| {
+            let rest = template.strip_prefix("/api/agents/{path}").map(|suffix| {
+                let agent = path.strip_prefix("/api/agents/").and_then(|agent| agent.strip_suffix(suffix));
+                agent.is_some_and(|agent| suffix == "/toggle" || !agent.ends_with("/toggle"))
+            });
+            template == path || rest.unwrap_or(false)
+        };
+        let paths = self.document["paths"].as_object().expect("paths");
+        let item = paths
+            .get(path)
+            .or_else(|| paths.iter().find(|(template, _)| fits(template)).map(|(_, item)| item));
+        let status = answer.status.as_str();
+        match item.and_then(|item| item.get(method.to_lowercase())) {
+            Some(operation) => {
+                assert!(
+                    operation["responses"].get(status).is_some(),
+                    "{method} {path}: {status} is not documented"
+                );
+            }
+            None => assert!(
+                matches!(status, "200" | "400" | "404" | "405"),
+                "{method} {path} is no operation and answered {status}"
+            ),
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
         let mut response = self.endpoint.get_response(request).await;
         let text = response.take_body().into_string().await.expect("a body");
         Answer { status: response.status(), headers: response.headers().clone(), text }

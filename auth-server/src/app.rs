@@ -95,6 +95,11 @@ impl App {
         }
     }
 
+    /// The embedded issuer, if it is this organisation's.
+    pub(crate) fn issuer(&self, org: &str) -> Option<&Embedded> {
+        self.embedded.as_ref().filter(|issuer| issuer.org == org)
+    }
+
     /// The time, in seconds since the epoch.
     pub(crate) fn now(&self) -> u64 {
         (self.clock)()

@@ -111,7 +111,7 @@ pub struct Config {
 impl Config {
     /// The name of the embedded issuer, the `iss` of its tokens.
     pub fn embedded_issuer(&self) -> String {
-        format!("{}/orgs/{}/api/v1", self.public_url, self.org)
+        embedded_issuer(&self.public_url, &self.org)
     }
 
     /// Reads options and the files they name.
@@ -136,6 +136,12 @@ impl Config {
         if clients.is_none() && issuers.is_none() {
             faults.0.push("nobody could sign in: give --clients, --issuers or both".to_owned());
         }
+        let issuers = issuers.unwrap_or_default();
+        let embedded = match (&public_url, &org, &clients) {
+            (Some(public_url), Some(org), Some(_)) => Some(embedded_issuer(public_url, org)),
+            (_, _, None) | (None, _, _) | (_, None, _) => None,
+        };
+        files::distinct(embedded.as_deref(), &issuers, &mut faults.0);
         match (listen, admin_listen, public_url, org, lifetime, algorithm, state, policy) {
             (
                 Some(listen),
@@ -147,9 +153,8 @@ impl Config {
                 Some(state),
                 Some(policy),
             ) if faults.0.is_empty() => {
-                let issuers = issuers.unwrap_or_default();
                 let x_authorization = options.x_authorization;
-                let config = Config {
+                Ok(Config {
                     listen,
                     admin_listen,
                     public_url,
@@ -161,12 +166,15 @@ impl Config {
                     token_lifetime,
                     signing_algorithm,
                     x_authorization,
-                };
-                files::distinct(&config).map(|()| config)
+                })
             }
             _ => Err(faults.0),
         }
     }
+}
+
+fn embedded_issuer(public_url: &str, org: &str) -> String {
+    format!("{public_url}/orgs/{org}/api/v1")
 }
 
 #[derive(Default)]

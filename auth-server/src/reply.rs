@@ -1,22 +1,25 @@
-//! The shape of every answer: status, headers, JSON.
+//! The shape of every answer: status, headers, JSON. No status is picked here.
 
 use http_body_util::Full;
 use hyper::StatusCode;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName};
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-
-pub(crate) use hyper::body::Bytes;
-pub(crate) use hyper::header::HeaderValue;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// An answer ready to be sent.
 pub(crate) struct Reply(hyper::Response<Full<Bytes>>);
 
-/// The parts of an answer that are the same each time, made once: copying one counts
-/// references, nothing else.
+/// What stands in a header (RFC 9110 section 5.5), checked once: copying it counts references.
+#[derive(Clone)]
+pub(crate) struct FieldValue(HeaderValue);
+
+/// The parts of an answer that are the same each time, made once, and a blank for the one
+/// header that is not: the headers are copied with two allocations, as any answer's are.
 pub(crate) struct Prepared {
     headers: HeaderMap,
+    blank: HeaderName,
     body: Bytes,
 }
 
@@ -44,18 +47,6 @@ impl Reply {
         Reply::json(status, &json!({"error": code, "message": message, "status": status, "code": code}))
     }
 
-    /// 404 of the router.
-    pub(crate) fn not_found() -> Reply {
-        Reply::error(404, "not_found", "there is nothing at this path")
-    }
-
-    /// 405 of the router, with the methods that are there (RFC 9110 section 15.5.6).
-    pub(crate) fn method_not_allowed(allow: &'static str) -> Reply {
-        let mut reply = Reply::error(405, "method_not_allowed", "this path has other methods");
-        reply.0.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
-        reply
-    }
-
     /// Adds a header. A value that no header can have is left out.
     pub(crate) fn header(mut self, name: &'static str, value: &str) -> Reply {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -70,17 +61,17 @@ impl Reply {
         self
     }
 
-    /// A prepared answer and one header of its own.
-    pub(crate) fn prepared(
-        status: u16,
-        prepared: &Prepared,
-        name: &'static str,
-        value: HeaderValue,
-    ) -> Reply {
+    /// A prepared answer, its blank filled.
+    pub(crate) fn prepared(status: u16, prepared: &Prepared, value: FieldValue) -> Reply {
         let mut reply = Reply::bare(status, prepared.body.clone());
         // Cloned whole: cheaper than to hash each name once more.
-        *reply.0.headers_mut() = prepared.headers.clone();
-        reply.0.headers_mut().insert(HeaderName::from_static(name), value);
+        let headers = reply.0.headers_mut();
+        *headers = prepared.headers.clone();
+        // In the place kept for it: a copy has no room for one header more and would have to
+        // move all of them.
+        if let Some(blank) = headers.get_mut(&prepared.blank) {
+            *blank = value.0;
+        }
         reply
     }
 
@@ -91,25 +82,44 @@ impl Reply {
 }
 
 impl Prepared {
-    /// Prepares headers and a JSON body. `None` when a value cannot stand in a header.
-    pub(crate) fn new(headers: Vec<(&'static str, String)>, body: &Value) -> Option<Prepared> {
-        let mut map = HeaderMap::with_capacity(headers.len() + 3);
+    /// Prepares headers, one left blank, and a JSON body. `None` when a value cannot stand in
+    /// a header.
+    pub(crate) fn new(
+        headers: Vec<(&'static str, String)>,
+        blank: &'static str,
+        body: &Value,
+    ) -> Option<Prepared> {
+        let mut map = HeaderMap::with_capacity(headers.len() + 2);
         map.insert(CONTENT_TYPE, JSON);
         for (name, value) in headers {
             map.insert(HeaderName::from_static(name), HeaderValue::try_from(value).ok()?);
         }
-        Some(Prepared { headers: map, body: body.to_string().into() })
+        let blank = HeaderName::from_static(blank);
+        map.insert(blank.clone(), HeaderValue::from_static(""));
+        Some(Prepared { headers: map, blank, body: body.to_string().into() })
     }
 
     /// The same answer with one header more and a body of its own.
     pub(crate) fn with(&self, name: &'static str, value: String, body: &Value) -> Option<Prepared> {
         let mut headers = self.headers.clone();
         headers.insert(HeaderName::from_static(name), HeaderValue::try_from(value).ok()?);
-        Some(Prepared { headers, body: body.to_string().into() })
+        Some(Prepared { headers, blank: self.blank.clone(), body: body.to_string().into() })
     }
 
     /// About how much memory it takes, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.body.len() + self.headers.iter().map(|(_, value)| value.len() + 128).sum::<usize>()
+    }
+}
+
+impl FieldValue {
+    /// `None` for what cannot stand in a header.
+    pub(crate) fn new(text: String) -> Option<FieldValue> {
+        HeaderValue::try_from(text).ok().map(FieldValue)
+    }
+
+    /// In bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
     }
 }

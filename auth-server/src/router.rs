@@ -1,4 +1,9 @@
 //! Which path is answered by whom, and the sockets they come from.
+//!
+//! Statuses are picked where a walk ends: `validate/answer.rs` and `grants/error.rs`. What
+//! never comes to a walk is answered here: 404 for a path at which there is nothing, 405 for
+//! a method that a document does not have. The operator's 503 for "not ready" is the answer
+//! itself, and stands in `admin.rs`.
 
 use std::convert::Infallible;
 use std::io;
@@ -7,8 +12,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Incoming};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -17,11 +22,11 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::admin;
 use crate::app::App;
-use crate::grants::{self, TokenRequest};
-use crate::reply::{Bytes, Reply};
+use crate::grants::{self, TokenRequest, Unread};
+use crate::reply::Reply;
 use crate::validate::{self, Field, Raw};
+use crate::{admin, discovery};
 
 /// The largest body of a token request, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -119,9 +124,23 @@ enum Place<'p> {
     Validate,
     Health,
     IdentityKeys,
-    Token { org: &'p str },
-    Metadata { org: &'p str },
-    IssuerKeys { org: &'p str },
+    Token {
+        org: &'p str,
+    },
+    Metadata {
+        org: &'p str,
+    },
+    /// `path` is that of the issuer.
+    MetadataAtRoot {
+        path: &'p str,
+    },
+    /// `path` is that of the resource.
+    ProtectedResource {
+        path: &'p str,
+    },
+    IssuerKeys {
+        org: &'p str,
+    },
     Live,
     Ready,
     Metrics,
@@ -132,6 +151,15 @@ impl Place<'_> {
     /// The table of paths. Repeated slashes are collapsed; `/t/` is the issuer's older mount
     /// (design page "agent-identity").
     fn at(door: Door, path: &str) -> Place<'_> {
+        // What follows is the path of something else, and is looked at as it was sent.
+        if let (Door::Main, Some(rest)) = (door, path.strip_prefix("/.well-known/")) {
+            let (document, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            return match document {
+                "openid-configuration" | "oauth-authorization-server" => Place::MetadataAtRoot { path },
+                discovery::PROTECTED_RESOURCE => Place::ProtectedResource { path },
+                _ => Place::Nothing,
+            };
+        }
         let mut segments = [""; 8];
         let mut count = 0;
         for segment in path.split('/').filter(|segment| !segment.is_empty()) {
@@ -161,31 +189,43 @@ impl Place<'_> {
 
 async fn answer(app: &App, door: Door, request: Request<Incoming>) -> Reply {
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
-    let read =
-        |reply: &dyn Fn() -> Reply| if reading { reply() } else { Reply::method_not_allowed("GET, HEAD") };
+    let read = |reply: &dyn Fn() -> Reply| if reading { reply() } else { method_not_allowed() };
     match Place::at(door, request.uri().path()) {
         // Any method, any body: nginx asks with those of the request it asks about.
         Place::Validate => validate::validate(app, raw(request.headers())).await,
         Place::Health => read(&|| admin::health(app)),
         Place::IdentityKeys => read(&|| document(&app.identity_keys)),
-        Place::Token { .. } if request.method() != Method::POST => Reply::method_not_allowed("POST"),
         Place::Token { .. } => token(app, request).await,
-        Place::Metadata { org } => read(&|| of_issuer(app, org, |issuer| &issuer.metadata)),
-        Place::IssuerKeys { org } => read(&|| of_issuer(app, org, |issuer| &issuer.key_set)),
+        Place::Metadata { org } => read(&|| found(app.issuer(org).map(|issuer| &*issuer.metadata))),
+        Place::MetadataAtRoot { path } => read(&|| found(discovery::metadata_at(app, path))),
+        Place::ProtectedResource { path } => {
+            read(&|| found(discovery::protected_resource(app, path).as_deref()))
+        }
+        Place::IssuerKeys { org } => read(&|| found(app.issuer(org).map(|issuer| &*issuer.key_set))),
         Place::Live => read(&admin::live),
         Place::Ready => read(&|| admin::ready(app)),
         Place::Metrics => read(&|| admin::metrics(app)),
-        Place::Nothing => Reply::not_found(),
+        Place::Nothing => not_found(),
     }
 }
 
+/// The headers of /validate, in one pass: to look each one up costs four hashes.
 fn raw(headers: &HeaderMap) -> Raw<'_> {
-    Raw {
-        authorization: field(headers, AUTHORIZATION.as_str()),
-        x_authorization: field(headers, "x-authorization"),
-        original_uri: field(headers, "x-original-uri"),
-        request_id: field(headers, "x-request-id"),
+    let mut raw = Raw::default();
+    for (name, value) in headers {
+        let field = match name.as_str() {
+            "authorization" => &mut raw.authorization,
+            "x-authorization" => &mut raw.x_authorization,
+            "x-original-uri" => &mut raw.original_uri,
+            "x-request-id" => &mut raw.request_id,
+            _ => continue,
+        };
+        *field = match field {
+            Field::Absent => Field::Once(value.as_bytes()),
+            Field::Once(_) | Field::Repeated => Field::Repeated,
+        };
     }
+    raw
 }
 
 fn field<'h>(headers: &'h HeaderMap, name: &str) -> Field<'h> {
@@ -199,28 +239,25 @@ fn field<'h>(headers: &'h HeaderMap, name: &str) -> Field<'h> {
 
 async fn token(app: &App, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
-    let body = match read_body(body).await {
-        Ok(body) => body,
-        Err(reply) => return reply,
-    };
-    let Place::Token { org } = Place::at(Door::Main, head.uri.path()) else { return Reply::not_found() };
+    let Place::Token { org } = Place::at(Door::Main, head.uri.path()) else { return not_found() };
+    let body = if head.method == Method::POST { read_body(body).await } else { Err(Unread::Method) };
     let request = TokenRequest {
         content_type: field(&head.headers, CONTENT_TYPE.as_str()),
         authorization: field(&head.headers, AUTHORIZATION.as_str()),
-        body: &body,
+        body: body.as_deref().map_err(|why| *why),
     };
     grants::token(app, org, &request).await
 }
 
-async fn read_body(body: Incoming) -> Result<Bytes, Reply> {
-    let too_large = || Reply::error(413, "too_large", "the body is larger than 64 KiB");
+async fn read_body(body: Incoming) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(too_large());
+        return Err(Unread::TooLarge);
     }
     match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(_)) => Err(too_large()),
-        Err(_) => Err(Reply::error(408, "timeout", "the body took too long to arrive")),
+        Ok(Err(fault)) if fault.is::<LengthLimitError>() => Err(Unread::TooLarge),
+        Ok(Err(_)) => Err(Unread::Broken),
+        Err(_) => Err(Unread::TooSlow),
     }
 }
 
@@ -231,9 +268,15 @@ fn document(json: &str) -> Reply {
         .header("cache-control", "public, max-age=300")
 }
 
-fn of_issuer(app: &App, org: &str, pick: impl Fn(&grants::Embedded) -> &String) -> Reply {
-    match app.embedded.as_ref().filter(|issuer| issuer.org == org) {
-        Some(issuer) => document(pick(issuer)),
-        None => Reply::not_found(),
-    }
+fn found(json: Option<&str>) -> Reply {
+    json.map_or_else(not_found, document)
+}
+
+fn not_found() -> Reply {
+    Reply::error(404, "not_found", "there is nothing at this path")
+}
+
+/// With the methods that are there (RFC 9110 section 15.5.6).
+fn method_not_allowed() -> Reply {
+    Reply::error(405, "method_not_allowed", "this path has other methods").header("allow", "GET, HEAD")
 }

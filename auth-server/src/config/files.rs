@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 use url::Url;
 
-use super::Config;
+use crate::grants::{Cost, check_hash};
 
 /// A client of the embedded issuer.
 #[derive(Clone, Deserialize)]
@@ -92,6 +92,7 @@ pub(super) fn clients(path: &Path, faults: &mut Vec<String>) -> Vec<ClientEntry>
     let Some(file) = read::<File>(path, faults) else { return Vec::new() };
     let clients: Vec<ClientEntry> = entries(path, "clients", file.clients, faults);
     let mut seen = HashSet::new();
+    let mut first: Option<(&str, Cost)> = None;
     for client in &clients {
         let mut fault =
             |text: String| faults.push(format!("{}: {:?}: {text}", path.display(), client.client_id));
@@ -101,8 +102,15 @@ pub(super) fn clients(path: &Path, faults: &mut Vec<String>) -> Vec<ClientEntry>
         if !seen.insert(&client.client_id) {
             fault("is there twice".to_owned());
         }
-        if let Err(reason) = crate::grants::check_hash(&client.secret_hash) {
-            fault(format!("secret_hash: {reason}"));
+        // A client unknown must take as long to refuse as any known one, so all take the same.
+        match (check_hash(&client.secret_hash), &first) {
+            (Err(reason), _) => fault(format!("secret_hash: {reason}")),
+            (Ok(cost), None) => first = Some((&client.client_id, cost)),
+            (Ok(cost), Some((id, of_first))) if cost != *of_first => fault(format!(
+                "secret_hash: costs {cost}, but that of {id:?} {of_first}: \
+                 the times of answers would tell which clients exist, so hash both secrets alike"
+            )),
+            (Ok(_), Some(_)) => {}
         }
         if client.groups.iter().any(|group| group.is_empty() || group.chars().any(char::is_control)) {
             fault("groups: not a group's name".to_owned());
@@ -136,18 +144,12 @@ pub(super) fn issuers(path: &Path, faults: &mut Vec<String>) -> Vec<IssuerEntry>
     issuers
 }
 
-/// One `iss` must not select two configurations.
-pub(super) fn distinct(config: &Config) -> Result<(), Vec<String>> {
-    let mut seen = HashSet::new();
-    if config.clients.is_some() {
-        seen.insert(config.embedded_issuer());
-    }
-    let names = config.issuers.iter().flat_map(|entry| std::iter::once(&entry.issuer).chain(&entry.aliases));
-    let faults: Vec<String> = names
-        .filter(|name| !seen.insert((*name).clone()))
-        .map(|name| format!("the issuer {name:?} is configured twice"))
-        .collect();
-    if faults.is_empty() { Ok(()) } else { Err(faults) }
+/// One `iss` must not select two configurations. `embedded` is the name of our own issuer.
+pub(super) fn distinct(embedded: Option<&str>, issuers: &[IssuerEntry], faults: &mut Vec<String>) {
+    let mut seen: HashSet<&str> = embedded.into_iter().collect();
+    let names = issuers.iter().flat_map(|entry| std::iter::once(&entry.issuer).chain(&entry.aliases));
+    let twice = names.filter(|name| !seen.insert(name));
+    faults.extend(twice.map(|name| format!("the issuer {name:?} is configured twice")));
 }
 
 fn read<T: DeserializeOwned>(path: &Path, faults: &mut Vec<String>) -> Option<T> {

@@ -1,8 +1,8 @@
 //! Clients of the embedded issuer and their secrets.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -13,8 +13,9 @@ use super::error::GrantError;
 use super::form::Credentials;
 use crate::config::ClientEntry;
 
-/// How long a sign-in waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How many sign-ins may wait for their turn: at some 20 ms each, a second or two of waiting.
+/// One more is told at once to come back, which costs nothing and keeps nobody hanging.
+const WAITING: usize = 64;
 /// The least work a hash must cost, in KiB of memory times passes: the weakest setting that
 /// OWASP's password storage cheat sheet still lists is 7168 × 5.
 const LEAST_WORK: u64 = 7168 * 5;
@@ -28,6 +29,8 @@ pub(super) struct Clients {
     nobody: Arc<PasswordHash>,
     /// Hashing takes a core and 19 MB each: so many at once, whoever asks.
     turns: Arc<Semaphore>,
+    /// One for each sign-in that has its turn or waits for it.
+    places: Arc<Semaphore>,
 }
 
 /// A client whose secret was right.
@@ -39,32 +42,40 @@ pub(super) struct Client {
 }
 
 impl Clients {
-    /// Takes the clients of a checked configuration.
+    /// Takes the clients of a checked configuration: their hashes all cost the same.
     ///
     /// # Errors
     /// A line for the operator.
     pub(super) fn build(entries: &[ClientEntry]) -> Result<Clients, String> {
         let mut by_id = HashMap::new();
-        let mut params = Params::DEFAULT;
+        let mut cost = Cost::of_new();
         for entry in entries {
             let hash = PasswordHash::new(&entry.secret_hash).map_err(|fault| fault.to_string())?;
-            params = Params::try_from(&hash).map_err(|fault| fault.to_string())?;
+            cost = Cost::of(&hash)?;
             let (client_id, groups) = (entry.client_id.clone(), entry.groups.clone());
             by_id.insert(client_id.clone(), Client { client_id, groups, hash: Arc::new(hash) });
         }
-        // As costly as a client's own, so that the time of an answer does not tell who exists.
-        let nobody = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        // As costly as every client's own, so that the time of an answer does not tell who exists.
+        let nobody = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.0)
             .hash_password(b"the secret of nobody")
             .map_err(|fault| fault.to_string())?;
+        // Half the cores: wrong secrets cost the sender nothing, and must not take from
+        // /validate, which the whole gateway waits for, the cores that it runs on.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Ok(Clients { by_id, nobody: Arc::new(nobody), turns: Arc::new(Semaphore::new(cores)) })
+        let turns = (cores / 2).max(1);
+        Ok(Clients {
+            by_id,
+            nobody: Arc::new(nobody),
+            turns: Arc::new(Semaphore::new(turns)),
+            places: Arc::new(Semaphore::new(turns + WAITING)),
+        })
     }
 
     /// Proves that whoever asks knows the client's secret.
     ///
     /// # Errors
     /// [`GrantError::InvalidClient`], the same for a wrong secret and an unknown client;
-    /// [`GrantError::Busy`] when others kept it waiting too long.
+    /// [`GrantError::Busy`] when too many others are waiting.
     pub(super) async fn prove(&self, shown: Credentials) -> Result<Client, GrantError> {
         let client = self.by_id.get(&shown.client_id);
         let hash = client.map_or(&self.nobody, |client| &client.hash);
@@ -74,11 +85,12 @@ impl Clients {
 
     /// Compares off the threads that serve requests; argon2's own comparison is constant-time.
     async fn compare(&self, secret: Secret, hash: Arc<PasswordHash>) -> Result<bool, GrantError> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else { return Err(GrantError::Busy) };
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Err(GrantError::Busy) };
+        // In the order of arrival, so that nobody waits for longer than the places before him.
+        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return Err(GrantError::Busy) };
         tokio::task::spawn_blocking(move || {
             // Held until the work is done, also when the caller has hung up.
-            let _turn = turn;
+            let _held = (place, turn);
             Argon2::default().verify_password(secret.expose().as_bytes(), &*hash).is_ok()
         })
         .await
@@ -86,24 +98,52 @@ impl Clients {
     }
 }
 
-/// Checks that a text is an argon2id hash that is neither too cheap nor too dear.
+/// What one comparison with a hash costs: memory, passes, lanes, and the length of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Cost(Params);
+
+impl Cost {
+    /// The cost of the hashes made by [`hash_secret`].
+    fn of_new() -> Cost {
+        Cost(Params::DEFAULT)
+    }
+
+    fn of(hash: &PasswordHash) -> Result<Cost, String> {
+        Params::try_from(hash).map(Cost).map_err(|fault| fault.to_string())
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (memory, passes, lanes) = (self.0.m_cost(), self.0.t_cost(), self.0.p_cost());
+        write!(out, "m={memory},t={passes},p={lanes}")?;
+        match self.0.output_len() {
+            None | Some(Params::DEFAULT_OUTPUT_LEN) => Ok(()),
+            Some(length) => write!(out, " with {length} bytes"),
+        }
+    }
+}
+
+/// Checks that a text is an argon2id hash that is neither too cheap nor too dear, and says
+/// what it costs.
 ///
 /// # Errors
 /// What to change.
-pub(crate) fn check_hash(phc: &str) -> Result<(), String> {
+pub(crate) fn check_hash(phc: &str) -> Result<Cost, String> {
     let hash = PasswordHash::new(phc).map_err(|fault| format!("not a PHC string: {fault}"))?;
-    if hash.algorithm != ARGON2ID_IDENT || hash.salt.is_none() || hash.hash.is_none() {
-        return Err("must be a whole argon2id hash (auth-server hash-secret)".to_owned());
+    let current = hash.version == Some(Version::V0x13.into());
+    if hash.algorithm != ARGON2ID_IDENT || !current || hash.salt.is_none() || hash.hash.is_none() {
+        return Err("must be a whole argon2id hash, v=19 (auth-server hash-secret)".to_owned());
     }
-    let params = Params::try_from(&hash).map_err(|fault| fault.to_string())?;
-    let (memory, passes) = (params.m_cost(), params.t_cost());
+    let cost = Cost::of(&hash)?;
+    let (memory, passes) = (cost.0.m_cost(), cost.0.t_cost());
     if u64::from(memory) * u64::from(passes) < LEAST_WORK {
         return Err(format!("m={memory},t={passes} is too cheap to guess"));
     }
     if memory > MOST.0 || passes > MOST.1 {
         return Err(format!("m={memory},t={passes} takes too long for each sign-in"));
     }
-    Ok(())
+    Ok(cost)
 }
 
 /// Hashes a new secret with argon2id and a random salt, as a PHC string for the clients file.
@@ -128,6 +168,7 @@ mod tests {
         for (phc, good) in [
             (made.as_str(), true),
             (&made.replace("argon2id", "argon2i"), false),
+            (&made.replace("v=19", "v=16"), false),
             (&made.replace("m=19456", "m=256"), false),
             (&made.replace("m=19456", "m=4194304"), false),
             ("plain text", false),
@@ -137,5 +178,22 @@ mod tests {
             assert_eq!(check_hash(phc).is_ok(), good, "{phc}");
         }
         assert!(hash_secret(&Secret::new("short")).is_err());
+    }
+
+    #[tokio::test]
+    async fn who_finds_no_place_is_told_at_once() {
+        let secret = "a long enough secret";
+        let secret_hash = hash_secret(&Secret::new(secret)).expect("a hash");
+        let entry = ClientEntry { client_id: "a".to_owned(), secret_hash, groups: vec![] };
+        let clients = Clients::build(&[entry]).expect("clients");
+        let shown = || Credentials { client_id: "a".to_owned(), secret: Secret::new(secret), basic: false };
+        let turns = clients.places.available_permits() - WAITING;
+        assert_eq!(turns, clients.turns.available_permits());
+        let places = u32::try_from(turns + WAITING).expect("few places");
+        let taken = Arc::clone(&clients.places).acquire_many_owned(places).await.expect("all places");
+        assert_eq!(clients.prove(shown()).await.err(), Some(GrantError::Busy));
+        drop(taken);
+        assert_eq!(clients.prove(shown()).await.map(|client| client.client_id), Ok("a".to_owned()));
+        assert_eq!(clients.places.available_permits(), turns + WAITING, "a place is given back");
     }
 }

@@ -6,14 +6,15 @@ use boot::Secret;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::error::GrantError;
+use super::error::{GrantError, Unread};
 use crate::validate::Field;
 
 /// A token request as it came.
 pub(crate) struct TokenRequest<'r> {
     pub(crate) content_type: Field<'r>,
     pub(crate) authorization: Field<'r>,
-    pub(crate) body: &'r [u8],
+    /// Its body, or why there is none.
+    pub(crate) body: Result<&'r [u8], Unread>,
 }
 
 /// A token request, read.
@@ -54,12 +55,13 @@ impl Form {
     /// Reads a form or a JSON object.
     ///
     /// # Errors
-    /// [`GrantError::InvalidRequest`] with what to change, [`GrantError::UnsupportedGrantType`],
+    /// [`GrantError::Unread`], [`GrantError::InvalidRequest`] with what to change, [`GrantError::UnsupportedGrantType`],
     /// [`GrantError::InvalidClient`] when no secret was sent.
     pub(super) fn read(request: &TokenRequest<'_>) -> Result<Form, GrantError> {
+        let body = request.body.map_err(GrantError::Unread)?;
         let body = match media_type(request.content_type)?.as_str() {
-            "application/x-www-form-urlencoded" => Parameters::from_form(request.body)?,
-            "application/json" => serde_json::from_slice(request.body).map_err(|_| {
+            "application/x-www-form-urlencoded" => Parameters::from_form(body)?,
+            "application/json" => serde_json::from_slice(body).map_err(|_| {
                 GrantError::InvalidRequest("the body is not a JSON object of texts with each name once")
             })?,
             _ => return Err(GrantError::InvalidRequest("send a form or a JSON object")),
@@ -168,7 +170,7 @@ mod tests {
         let header = basic.map(|pair| format!("bAsIc {}", STANDARD.encode(pair)));
         let authorization = header.as_ref().map_or(Field::Absent, |header| Field::Once(header.as_bytes()));
         let content_type = Field::Once(content_type.as_bytes());
-        let form = Form::read(&TokenRequest { content_type, authorization, body: body.as_bytes() })?;
+        let form = Form::read(&TokenRequest { content_type, authorization, body: Ok(body.as_bytes()) })?;
         let credentials = form.credentials;
         Ok((credentials.client_id, credentials.secret.expose().to_owned(), credentials.basic))
     }

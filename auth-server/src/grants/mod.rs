@@ -19,8 +19,9 @@ use crate::config::{ClientEntry, Config};
 use crate::reply::Reply;
 use crate::{discovery, keys};
 
-pub(crate) use client::check_hash;
 pub use client::hash_secret;
+pub(crate) use client::{Cost, check_hash};
+pub(crate) use error::Unread;
 pub(crate) use form::TokenRequest;
 
 use client::Clients;
@@ -101,7 +102,7 @@ pub(crate) async fn token(app: &App, org: &str, request: &TokenRequest<'_>) -> R
 }
 
 async fn grant(app: &App, org: &str, request: &TokenRequest<'_>) -> Result<issue::Issued, GrantError> {
-    let issuer = app.embedded.as_ref().filter(|issuer| issuer.org == org).ok_or(GrantError::UnknownOrg)?;
+    let issuer = app.issuer(org).ok_or(GrantError::UnknownOrg)?;
     let form = Form::read(request)?;
     let client = match form.grant {
         Grant::ClientCredentials => client_credentials::prove(&issuer.clients, form.credentials).await?,

@@ -1,10 +1,10 @@
 //! Outcome → 200, 401, 403, 503. The only place that picks a status of /validate.
 
-use catalog::path::encode_segment;
 use token::TokenError;
 
 use crate::app::App;
-use crate::reply::{HeaderValue, Prepared, Reply};
+use crate::discovery;
+use crate::reply::{FieldValue, Prepared, Reply};
 
 use super::target::Target;
 use super::{Field, Refusal};
@@ -27,10 +27,10 @@ enum Verdict {
     Ours,
 }
 
-/// 200: the prepared headers and body, and one header more.
-pub(super) fn allowed(app: &App, prepared: &Prepared, name: &'static str, value: HeaderValue) -> Reply {
+/// 200: the prepared headers and body, and the sealed identity.
+pub(super) fn allowed(app: &App, prepared: &Prepared, sealed: FieldValue) -> Reply {
     app.metrics.allowed.inc();
-    Reply::prepared(200, prepared, name, value)
+    Reply::prepared(200, prepared, sealed)
 }
 
 /// Whether a failed proof says nothing about the token.
@@ -117,14 +117,14 @@ fn outward(why: &Refusal) -> String {
     }
 }
 
-/// Where a client finds out who issues tokens for an MCP server (RFC 9728 sections 3.1 and 5.1).
+/// Where a client finds out who issues tokens for an MCP server (RFC 9728 section 5.1).
 fn metadata(app: &App, target: &Target<'_>) -> String {
     match target {
         Target::Registry => String::new(),
         Target::Server(server) => {
-            let path: Vec<String> = server.path().trim_matches('/').split('/').map(encode_segment).collect();
-            let (url, path) = (&app.public_url, path.join("/"));
-            format!(", resource_metadata=\"{url}/.well-known/oauth-protected-resource/{path}\"")
+            let resource = server.resource(&app.public_url);
+            let document = discovery::well_known(discovery::PROTECTED_RESOURCE, &resource);
+            format!(", resource_metadata=\"{document}\"")
         }
     }
 }
@@ -135,9 +135,14 @@ fn log(verdict: Verdict, request_id: Field<'_>, why: &Refusal) {
         Field::Once(_) | Field::Absent | Field::Repeated => b"-",
     };
     let id = String::from_utf8_lossy(id);
-    match verdict {
-        Verdict::Ours => tracing::error!(request_id = %id, ?why, "no decision"),
-        Verdict::Unasked | Verdict::Unproven | Verdict::Forbidden => {
+    match (verdict, why) {
+        // Told once by `token::jwks` when it begins and ends; how many requests it hits, the
+        // counter says. A line for each would fill the disk in a provider's outage.
+        (Verdict::Ours, Refusal::Token(TokenError::Unavailable)) => {
+            tracing::debug!(request_id = %id, ?why, "no decision");
+        }
+        (Verdict::Ours, _) => tracing::error!(request_id = %id, ?why, "no decision"),
+        (Verdict::Unasked | Verdict::Unproven | Verdict::Forbidden, _) => {
             tracing::debug!(request_id = %id, ?why, "refused");
         }
     }

@@ -7,14 +7,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use access::identity;
 use ahash::RandomState;
 use arc_swap::ArcSwap;
 use moka::sync::Cache as Moka;
 use token::{TokenError, expired};
 
 use crate::app::App;
-use crate::reply::{HeaderValue, Prepared, Reply};
+use crate::reply::{FieldValue, Prepared, Reply};
 
 use super::prove::Facts;
 use super::target::Target;
@@ -50,7 +49,7 @@ pub(super) struct Proof {
 
 /// A sealed identity as a header.
 pub(super) struct Sealed {
-    pub(super) value: HeaderValue,
+    pub(super) value: FieldValue,
     /// In seconds since the epoch.
     pub(super) renew_at: u64,
 }
@@ -128,19 +127,18 @@ impl Proof {
 
     /// The answer for a target. An MCP server must be within the caller's reach; methods and
     /// tools stand in the body and are decided by the registry's gateway.
-    pub(super) fn answer_for(&self, app: &App, target: &Target<'_>) -> Result<Reply, Refusal> {
-        let sealed = self.sealed(app).map_err(Refusal::Token)?;
+    pub(super) fn answer_for(&self, app: &App, target: &Target<'_>, now: u64) -> Result<Reply, Refusal> {
+        let sealed = self.sealed(app, now).map_err(Refusal::Token)?;
         match target {
-            Target::Registry => Ok(answer::allowed(app, &self.registry, identity::SEALED, sealed)),
+            Target::Registry => Ok(answer::allowed(app, &self.registry, sealed)),
             Target::Server(server) => {
                 let prepared = self.server(app, server.name())?;
-                Ok(answer::allowed(app, &prepared, identity::SEALED, sealed))
+                Ok(answer::allowed(app, &prepared, sealed))
             }
         }
     }
 
-    fn sealed(&self, app: &App) -> Result<HeaderValue, TokenError> {
-        let now = app.now();
+    fn sealed(&self, app: &App, now: u64) -> Result<FieldValue, TokenError> {
         let sealed = self.sealed.load();
         if now < sealed.renew_at {
             return Ok(sealed.value.clone());

@@ -15,9 +15,9 @@ use crate::reply::Reply;
 
 pub(crate) use cache::Cache;
 pub(crate) use question::{Field, Raw};
+pub(crate) use target::Target;
 
 use cache::Proof;
-use target::Target;
 
 /// Why a request is not let in.
 #[derive(Debug, PartialEq)]
@@ -42,20 +42,20 @@ pub(crate) async fn validate(app: &App, raw: Raw<'_>) -> Reply {
         Ok(target) => target,
         Err(refusal) => return answer::refused(app, raw.request_id, &Target::Registry, &refusal),
     };
-    let proof = match proof(app, &raw).await {
+    let now = app.now();
+    let proof = match proof(app, &raw, now).await {
         Ok(proof) => proof,
         Err(refusal) => return answer::refused(app, raw.request_id, &target, &refusal),
     };
-    match proof.answer_for(app, &target) {
+    match proof.answer_for(app, &target, now) {
         Ok(reply) => reply,
         Err(refusal) => answer::refused(app, raw.request_id, &target, &refusal),
     }
 }
 
 /// Who is asking: from the cache, else by `token::verify`.
-async fn proof(app: &App, raw: &Raw<'_>) -> Result<Arc<Proof>, Refusal> {
+async fn proof(app: &App, raw: &Raw<'_>, now: u64) -> Result<Arc<Proof>, Refusal> {
     let token = question::token(raw, app.x_authorization)?;
-    let now = app.now();
     if let Some(known) = app.cache.get(token, now) {
         app.metrics.cached.inc();
         return known.map_err(Refusal::Token);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use token::{Claims, TokenError};
 
 use crate::app::App;
-use crate::reply::{HeaderValue, Prepared};
+use crate::reply::{FieldValue, Prepared};
 
 use super::cache::{Proof, Sealed};
 
@@ -46,7 +46,7 @@ impl Facts {
     pub(super) fn prepare(&self, app: &App) -> Result<Prepared, TokenError> {
         let mut headers = identity::plain_headers(&self.who);
         headers.push((identity::AUTH_METHOD, self.method.clone()));
-        Prepared::new(headers, &self.body(app, None)).ok_or(UNFIT)
+        Prepared::new(headers, identity::SEALED, &self.body(app, None)).ok_or(UNFIT)
     }
 
     /// The answer for an MCP server, made from that for the registry.
@@ -83,7 +83,8 @@ impl Facts {
         let claims =
             IdentityClaims::new(&self.who, &self.subject, app.policy.version(), now, exp, app.unique());
         let seal = app.identity.sign(identity::TYPE, &claims)?;
-        let value = HeaderValue::try_from(seal).map_err(|fault| TokenError::Key(fault.to_string()))?;
+        let unfit = || TokenError::Key("a seal that no header can carry".to_owned());
+        let value = FieldValue::new(seal).ok_or_else(unfit)?;
         Ok(Sealed { value, renew_at: now.saturating_add(STEP) })
     }
 }

@@ -5,9 +5,10 @@ use token::{TokenError, bearer};
 use super::Refusal;
 
 /// One header of a request: how often it came decides as much as what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Field<'r> {
     /// It was not sent.
+    #[default]
     Absent,
     /// It was sent once.
     Once(&'r [u8]),
@@ -15,8 +16,9 @@ pub(crate) enum Field<'r> {
     Repeated,
 }
 
-/// The headers that are read.
-#[derive(Clone, Copy, Debug)]
+/// The headers that are read. X-Original-Method, which nginx sends too, is not: no method
+/// changes who the caller is, and what a method may do the registry decides.
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Raw<'r> {
     pub(crate) authorization: Field<'r>,
     pub(crate) x_authorization: Field<'r>,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use catalog::path::{RequestPath, TargetFault};
+use catalog::path::{RequestPath, TargetFault, encode_segment};
 
 use super::{Field, Refusal};
 
@@ -30,9 +30,10 @@ impl Server<'_> {
         &self.path.as_str()[self.name.clone()]
     }
 
-    /// The path asked for: the resource of RFC 9728.
-    pub(crate) fn path(&self) -> &str {
-        self.path.as_str()
+    /// The URL it was asked for at: the resource identifier of RFC 9728 section 1.2.
+    pub(crate) fn resource(&self, public_url: &str) -> String {
+        let path: Vec<String> = self.path.as_str().trim_matches('/').split('/').map(encode_segment).collect();
+        format!("{public_url}/{}", path.join("/"))
     }
 }
 

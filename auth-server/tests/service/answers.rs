@@ -143,7 +143,6 @@ async fn the_rest_is_json_too() {
         ("GET / HTTP/1.1\r\n", 404, ""),
         ("GET /validate/x HTTP/1.1\r\n", 404, ""),
         ("GET /metrics HTTP/1.1\r\n", 404, ""),
-        ("GET /orgs/default/api/v1/oauth/token HTTP/1.1\r\n", 405, "POST"),
         ("DELETE /health HTTP/1.1\r\n", 405, "GET, HEAD"),
         ("POST /identity/jwks.json HTTP/1.1\r\n", 405, "GET, HEAD"),
         ("GET /orgs/other/api/v1/.well-known/jwks.json HTTP/1.1\r\n", 404, ""),

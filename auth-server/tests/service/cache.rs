@@ -1,5 +1,7 @@
 //! What is remembered, and what makes it void.
 
+use std::time::{Duration, Instant};
+
 use access::identity;
 use serde_json::json;
 use token::key_set;
@@ -88,6 +90,23 @@ async fn rotation_is_followed_by_itself() {
     assert_eq!(stack.validate(&token, "/api/agents").await.status, 401, "asked a moment ago");
     stack.hands.forward(30);
     assert_eq!(stack.validate(&token, "/api/agents").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_is_not_waited_for() {
+    let stack = Stack::cold(&[]).await;
+    stack.provider.page("/jwks", key_set(&stack.signers[..1]));
+    stack.app.refresh_keys().await;
+    stack.hands.forward(30);
+    stack.provider.hang(true);
+    let begun = Instant::now();
+    // nginx gives up after five seconds, and would make a 503 of it.
+    assert_eq!(stack.validate(&stack.token(json!({})), "/api/agents").await.status, 401);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    stack.provider.page("/jwks", key_set(&stack.signers));
+    stack.provider.hang(false);
+    stack.app.refresh_keys().await;
+    assert_eq!(stack.validate(&stack.token(json!({})), "/api/agents").await.status, 200);
 }
 
 #[tokio::test]

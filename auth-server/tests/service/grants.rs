@@ -132,6 +132,30 @@ async fn a_narrowed_token_is_truly_narrow() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_is_refused_in_oauths_words() {
+    let stack = Stack::start().await;
+    let line = |method: &str| format!("{method} /orgs/default/api/v1/oauth/token HTTP/1.1\r\n");
+    let chunked = format!("{}transfer-encoding: chunked\r\n", line("POST"));
+    let large = format!("{:x}\r\n{}\r\n0\r\n\r\n", 70_000, "x".repeat(70_000));
+    for (head, body, status) in [
+        (line("GET"), "", 405),
+        (line("PUT"), "", 405),
+        (format!("{}content-length: 70000\r\n", line("POST")), "", 413),
+        (chunked.clone(), large.as_str(), 413),
+        (chunked, "no chunk\r\n\r\n", 400),
+    ] {
+        let answer = stack.send(&head, body).await;
+        assert_eq!(answer.status, status, "{head} {body:.20} {answer:?}");
+        let told = answer.json();
+        assert_eq!(told["error"], "invalid_request", "{told}");
+        assert!(told["error_description"].as_str().is_some_and(|text| text.len() > 10), "{told}");
+        assert_eq!(told.as_object().unwrap().len(), 2, "{told}");
+        assert_eq!(answer.header("allow"), if status == 405 { "POST" } else { "" });
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+}
+
+#[tokio::test]
 async fn discovery_leads_to_the_keys() {
     let stack = Stack::start().await;
     for document in ["openid-configuration", "oauth-authorization-server"] {

@@ -3,6 +3,7 @@
 
 mod answers;
 mod cache;
+mod discovery;
 #[path = "../../../crates/token/tests/fixture/mod.rs"]
 mod fixture;
 mod grants;

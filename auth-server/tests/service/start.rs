@@ -23,7 +23,11 @@ fn every_fault_is_told_at_once() {
         "clients.yml",
         "clients:\n  - {client_id: a, secret_hash: plain}\n  - {client_id: b, secret: x}\n  - {secret_hash: x}\n",
     );
-    let issuers = file("issuers.yml", "- {issuer: keycloak}\n- {issuer: http://a, audience: maybe}\n");
+    let issuers = file(
+        "issuers.yml",
+        "- {issuer: keycloak}\n- {issuer: http://a, audience: maybe}\n\
+         - {issuer: http://b, audiences: [x]}\n- {issuer: http://c, aliases: [http://b], audiences: [x]}\n",
+    );
     let output = program()
         .args([
             "--listen",
@@ -60,10 +64,39 @@ fn every_fault_is_told_at_once() {
         "issuers.yml: \"keycloak\": \"keycloak\" is no http(s) URL",
         "issuers.yml: \"keycloak\": audiences",
         "issuers.yml: [1]: unknown variant `maybe`, expected `required` or `optional`",
+        "the issuer \"http://b\" is configured twice",
     ] {
         assert!(told.contains(part), "{part:?} in {told}");
     }
     assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn hashes_that_cost_differently_would_tell_who_exists() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = write_files(folder.path(), "http://127.0.0.1:1");
+    let clients = folder.path().join("clients.yml");
+    let text = std::fs::read_to_string(&clients).unwrap();
+    let (before, after) = text.split_once("client_id: lob1-bot").unwrap();
+    let after = after.replacen("m=19456,t=2", "m=20480,t=3", 1);
+    std::fs::write(&clients, format!("{before}client_id: lob1-bot{after}")).unwrap();
+    let output = program().args(flags).arg("--org=a/b").output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    let fault = "clients.yml: \"lob1-bot\": secret_hash: costs m=20480,t=3,p=1, \
+                 but that of \"mcp-gateway-m2m\" m=19456,t=2,p=1";
+    assert!(told.contains(fault) && told.contains("--org"), "{told}");
+    assert_eq!((output.status.code(), told.lines().count()), (Some(2), 2), "{told}");
+}
+
+#[test]
+fn an_issuer_in_our_own_name_is_a_fault_among_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = write_files(folder.path(), "http://127.0.0.1:1");
+    let issuers = "- {issuer: 'http://127.0.0.1:8080/orgs/default/api/v1', audiences: [x]}\n";
+    std::fs::write(folder.path().join("issuers.yml"), issuers).unwrap();
+    let output = program().args(flags).arg("--token-lifetime=1").output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("is configured twice") && told.contains("--token-lifetime"), "{told}");
 }
 
 #[test]

@@ -64,6 +64,16 @@ impl Policy {
             .any(|section| section.servers.iter().any(|grant| grant.reaches(server)))
     }
 
+    /// Whether a method of an MCP server, and for `tools/call` its tool, may be called with
+    /// these scopes (design page "access", section 3).
+    pub fn may_call(&self, scopes: &ScopeSet, server: &str, method: &str, tool: Option<&str>) -> bool {
+        let server = server.trim_matches('/');
+        scopes
+            .iter()
+            .filter_map(|scope| self.sections.get(scope))
+            .any(|section| section.servers.iter().any(|grant| grant.allows(server, method, tool)))
+    }
+
     /// One principal's sight for one action, resolved once for many resources.
     pub fn view<'a>(&'a self, who: &'a Principal, action: Action) -> View<'a> {
         let tiers = who

@@ -1,6 +1,7 @@
-//! What one scope grants: patterns over paths and names, and MCP server entries.
+//! What one scope grants: rules over paths and names, and MCP server entries.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::Action;
 
@@ -25,32 +26,76 @@ impl Pattern {
     }
 }
 
-/// The resources a permission reaches.
-pub(crate) type Patterns = Vec<Pattern>;
+/// As the file spells it.
+impl fmt::Display for Pattern {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Pattern::All => out.write_str("all"),
+            Pattern::Exact(exact) => out.write_str(exact),
+            Pattern::Below(prefix) => write!(out, "{prefix}*"),
+        }
+    }
+}
 
-/// Permission → resources.
+/// A pattern and where it stands; line 0 is what is built in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    pub(crate) pattern: Pattern,
+    pub(crate) line: usize,
+}
+
+/// Permission → the resources it reaches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Grants(pub(crate) BTreeMap<Action, Patterns>);
+pub(crate) struct Grants(pub(crate) BTreeMap<Action, Vec<Rule>>);
 
 impl Grants {
     pub(crate) fn allow(&self, action: Action, name: &str) -> bool {
-        self.0.get(&action).is_some_and(|patterns| patterns.iter().any(|pattern| pattern.matches(name)))
+        self.rule(action, name).is_some()
+    }
+
+    /// The first rule that reaches this.
+    pub(crate) fn rule(&self, action: Action, name: &str) -> Option<&Rule> {
+        self.0.get(&action)?.iter().find(|rule| rule.pattern.matches(name))
     }
 
     pub(crate) fn reach(&self, action: Action) -> bool {
-        self.0.get(&action).is_some_and(|patterns| !patterns.is_empty())
+        self.0.get(&action).is_some_and(|rules| !rules.is_empty())
     }
 
     /// Whether all five agent permissions reach `all`.
     pub(crate) fn are_admin(&self) -> bool {
-        Action::AGENT
-            .iter()
-            .all(|action| self.0.get(action).is_some_and(|patterns| patterns.contains(&Pattern::All)))
+        let on_all = |rules: &Vec<Rule>| rules.iter().any(|rule| rule.pattern == Pattern::All);
+        Action::AGENT.iter().all(|action| self.0.get(action).is_some_and(on_all))
     }
 
     /// Every agent permission on `all`: what `a2a-agent-admin` means unless the file says otherwise.
     pub(crate) fn admin() -> Grants {
-        Grants(Action::AGENT.into_iter().map(|action| (action, vec![Pattern::All])).collect())
+        let all = || vec![Rule { pattern: Pattern::All, line: 0 }];
+        Grants(Action::AGENT.into_iter().map(|action| (action, all())).collect())
+    }
+}
+
+/// Words of a list in which one may mean every word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// `all` or `*` stands in the list.
+    pub(crate) any: bool,
+    /// The other words, in order.
+    pub(crate) named: Vec<String>,
+}
+
+impl Words {
+    pub(crate) fn new(words: Vec<String>) -> Words {
+        let (any, named): (Vec<_>, Vec<_>) = words.into_iter().partition(|word| word == "all" || word == "*");
+        Words { any: !any.is_empty(), named }
+    }
+
+    pub(crate) fn has(&self, word: &str) -> bool {
+        self.any || self.named.iter().any(|named| named == word)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.any && self.named.is_empty()
     }
 }
 
@@ -59,11 +104,34 @@ impl Grants {
 pub(crate) struct ServerGrant {
     /// `None` is `'*'`: every server.
     pub(crate) server: Option<String>,
+    pub(crate) methods: Words,
+    /// Which tools `tools/call` may name.
+    pub(crate) tools: Words,
 }
+
+/// Allowed wherever `initialize` is, listed or not (design page "mcp-gateway").
+const WITH_INITIALIZE: [&str; 5] = [
+    "server/discover",
+    "notifications/initialized",
+    "notifications/cancelled",
+    "notifications/progress",
+    "ping",
+];
+/// The method whose tool must be listed too.
+pub(crate) const TOOLS_CALL: &str = "tools/call";
 
 impl ServerGrant {
     pub(crate) fn reaches(&self, server: &str) -> bool {
         self.server.as_deref().is_none_or(|named| named == server)
+    }
+
+    /// Whether the entry allows a method, and for `tools/call` the tool. A wildcard in
+    /// `tools` grants no other method.
+    pub(crate) fn allows(&self, server: &str, method: &str, tool: Option<&str>) -> bool {
+        let listed =
+            self.methods.has(method) || (WITH_INITIALIZE.contains(&method) && self.methods.has("initialize"));
+        let tool_listed = method != TOOLS_CALL || tool.is_some_and(|tool| self.tools.has(tool));
+        self.reaches(server) && listed && tool_listed
     }
 }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::grants::{Grants, Pattern, Patterns, Section, ServerGrant};
+use crate::grants::{Grants, Pattern, Rule, Section, ServerGrant, TOOLS_CALL, Words};
 use crate::yaml::{self, Node, Value};
 use crate::{Action, spelling};
 
@@ -94,6 +94,14 @@ impl Policy {
         &self.warnings
     }
 
+    /// The same policy, if nothing in its file is even probably a slip (`--strict-policy`).
+    ///
+    /// # Errors
+    /// The warnings, as faults.
+    pub fn strict(self) -> Result<Policy, Vec<Fault>> {
+        if self.warnings.is_empty() { Ok(self) } else { Err(self.warnings) }
+    }
+
     /// Whether any tier of the file speaks of this scope.
     pub(crate) fn defines(&self, scope: &str) -> bool {
         self.ui.contains_key(scope) || self.sections.contains_key(scope)
@@ -177,8 +185,8 @@ impl Reader {
         for (name, resources) in self.mapping(node, "a scope of UI-Scopes") {
             match Action::named(&name) {
                 Some(action) => {
-                    let patterns = self.patterns(resources, action);
-                    grants.0.insert(action, patterns);
+                    let rules = self.rules(resources, action);
+                    grants.0.insert(action, rules);
                 }
                 None => {
                     self.list(resources, &format!("'{name}'"));
@@ -189,9 +197,10 @@ impl Reader {
         grants
     }
 
-    fn patterns(&mut self, node: &Node, action: Action) -> Patterns {
+    fn rules(&mut self, node: &Node, action: Action) -> Vec<Rule> {
         let items = self.list(node, &format!("the resources of '{}'", action.name()));
-        items.into_iter().filter_map(|item| self.pattern(item, action)).collect()
+        let rule = |pattern, line| Rule { pattern, line };
+        items.into_iter().filter_map(|item| Some(rule(self.pattern(item, action)?, item.line))).collect()
     }
 
     fn pattern(&mut self, node: &Node, action: Action) -> Option<Pattern> {
@@ -256,8 +265,8 @@ impl Reader {
                     }
                     let block = self.agents(agents);
                     let into = section.agents.get_or_insert_default();
-                    for (action, patterns) in block.0 {
-                        into.0.entry(action).or_default().extend(patterns);
+                    for (action, rules) in block.0 {
+                        into.0.entry(action).or_default().extend(rules);
                     }
                 }
                 (Some(_), Some(_)) => {
@@ -271,16 +280,12 @@ impl Reader {
     }
 
     fn server(&mut self, name: &Node, pairs: &[(String, &Node)]) -> Option<ServerGrant> {
-        let mut methods = Vec::new();
+        let (mut methods, mut tools) = (Vec::new(), Vec::new());
         for (key, value) in pairs {
             match key.as_str() {
                 "server" => {}
-                "methods" => {
-                    methods = self.words(value, "'methods'");
-                }
-                "tools" => {
-                    self.words(value, "'tools'");
-                }
+                "methods" => methods = self.words(value, "'methods'"),
+                "tools" => tools = self.words(value, "'tools'"),
                 _ => self.warn(value, format!("'{key}' means nothing in a server entry")),
             }
         }
@@ -289,8 +294,13 @@ impl Reader {
             self.warn(name, "a server entry without 'methods' grants nothing");
             return None;
         }
+        let (methods, tools) = (Words::new(methods), Words::new(tools));
+        if methods.has(TOOLS_CALL) && tools.is_empty() {
+            self.warn(name, "'tools/call' without 'tools' grants no tool");
+        }
         let server = server.trim_matches('/');
-        Some(ServerGrant { server: (server != "*" && server != "all").then(|| server.to_owned()) })
+        let server = (server != "*" && server != "all").then(|| server.to_owned());
+        Some(ServerGrant { server, methods, tools })
     }
 
     fn agents(&mut self, node: &Node) -> Grants {
@@ -320,8 +330,8 @@ impl Reader {
         let Some(name) = self.word(action, "'action'") else { return };
         match Action::named(&name).filter(|action| action.is_agent()) {
             Some(known) => {
-                let patterns = self.patterns(resources, known);
-                grants.0.entry(known).or_default().extend(patterns);
+                let rules = self.rules(resources, known);
+                grants.0.entry(known).or_default().extend(rules);
             }
             None => self.warn(action, format!("'{name}' is no agent action, so this grants nothing")),
         }

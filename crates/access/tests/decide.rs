@@ -130,3 +130,39 @@ toothless: [{server: '*', methods: []}, {server: x}]
         assert_eq!(policy.may_reach_server(&ScopeSet::parse(scope), server), reached, "{scope} {server}");
     }
 }
+
+#[test]
+fn methods_and_tools_must_be_listed() {
+    let policy = Policy::parse(
+        "
+reader: [{server: time, methods: [initialize, tools/list]}]
+caller: [{server: time, methods: [tools/call], tools: [now]}]
+anything: [{server: time, methods: [all], tools: ['*']}]
+tools-only: [{server: time, methods: [tools/list], tools: ['*']}]
+slip: [{server: time, methods: [tools/call]}]
+",
+    )
+    .expect("right");
+    for (scope, method, tool, allowed) in [
+        ("reader", "initialize", None, true),
+        ("reader", "server/discover", None, true),
+        ("reader", "notifications/cancelled", None, true),
+        ("reader", "ping", None, true),
+        ("reader", "tools/list", None, true),
+        ("reader", "tools/call", Some("now"), false),
+        ("caller", "tools/call", Some("now"), true),
+        ("caller", "tools/call", Some("then"), false),
+        ("caller", "tools/call", None, false),
+        ("caller", "ping", None, false),
+        ("anything", "tools/call", Some("then"), true),
+        ("anything", "resources/read", None, true),
+        ("tools-only", "tools/call", Some("now"), false),
+        ("slip", "tools/call", Some("now"), false),
+    ] {
+        let decided = policy.may_call(&ScopeSet::parse(scope), "/time/", method, tool);
+        assert_eq!(decided, allowed, "{scope} {method} {tool:?}");
+        assert!(!policy.may_call(&ScopeSet::parse(scope), "other", method, tool), "{scope} elsewhere");
+    }
+    assert_eq!(policy.warnings().len(), 1);
+    assert_eq!(policy.strict().expect_err("a slip").len(), 1);
+}

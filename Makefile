@@ -1,32 +1,38 @@
-# The doors of this repository. Variables: DATA=./data  PORT=8080  POLICY=deploy/scopes.yml
-.PHONY: help run up down demo test lint bench openapi model fmt
+# The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
+.PHONY: help run up down demo test lint bench openapi model fmt tools
 SERVE := cargo run --quiet --locked --release --package xtask --
 TOOL := cargo run --quiet --locked --package xtask --
 
 help: ## Say which doors there are
-	@sed -n 's/^\([a-z]*\): *## /  make \1\t/p' Makefile | expand -t 16
-run: ## Install, build, start, play the demo, serve until Ctrl-C
+	@sed -n 's/^\([a-z]*\):[ a-z]* ## /  make \1\t/p' Makefile | expand -t 16
+run: tools ## Install, build, start, play the demo, serve until Ctrl-C
 	@$(SERVE) run
-up: ## Start the stack in the background; DATA/run.json says where
+up: tools ## Start the stack in the background; DATA/run.json says where
 	@$(SERVE) up
-down: ## Stop the stack of DATA
+down: tools ## Stop the stack of DATA
 	@$(SERVE) down
-demo: ## Play the demo on a stack of its own; exits 0 only if it worked
+demo: tools ## Play the demo on a stack of its own; exits 0 only if it worked
 	@$(SERVE) demo
-model: ## Fetch the embedding model into DATA/model
+model: tools ## Fetch the embedding model into DATA/model
 	@$(TOOL) model
-fmt: ## Format every file
+fmt: tools ## Format every file
 	cargo fmt --all
-lint: ## Formatting, clippy with warnings denied, the rules of the house
+lint: tools ## Formatting, clippy with warnings denied, the rules of the house
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(TOOL) tidy
-test: ## Everything: set-up, model, lint, all tests through real nginx with the real model
+test: tools ## Everything: set-up, model, lint, all tests through real nginx with the real model
 	@$(TOOL) setup
 	@$(TOOL) model
 	@$(MAKE) --no-print-directory lint
 	cargo test --workspace --locked
-bench: ## Measure
+bench: tools ## Measure
 	cargo bench --workspace --locked
-openapi: ## Rewrite docs/api/*.json from the code
+openapi: tools ## Rewrite docs/api/*.json from the code
 	ACCEPT=1 cargo test --quiet --locked --package registry --test openapi
+
+# What no program of ours could ask for, since it takes these to build one. The rest is xtask's.
+CPP := apt-get install --yes --no-install-recommends g++
+tools:
+	@command -v cargo >/dev/null || { echo "error: cargo is missing: install Rust 1.90 or newer, for example with rustup (https://rustup.rs)"; exit 1; } >&2
+	@command -v c++ >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update --quiet && $(CPP); } || { echo "error: g++ is missing (the search index is C++); type: sudo $(CPP)"; exit 1; } >&2

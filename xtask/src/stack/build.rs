@@ -30,7 +30,7 @@ pub fn servers(profile: Profile) -> Outcome<PathBuf> {
         Profile::Dev => "building the servers",
     });
     let mut cargo = Command::new("cargo");
-    cargo.current_dir(root()).args(["build", "--workspace", "--bins"]);
+    cargo.current_dir(root()).args(["build", "--locked", "--workspace", "--bins"]);
     if profile == Profile::Release {
         cargo.arg("--release");
     }

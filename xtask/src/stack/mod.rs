@@ -2,6 +2,7 @@
 //!
 //! `make up`, `make run`, `make demo` and the whole-stack tests all start it here.
 
+mod address;
 pub mod build;
 mod ports;
 mod processes;
@@ -33,8 +34,11 @@ pub struct StackOptions {
     pub binaries: PathBuf,
     /// Where callers reach the gateway; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// Host names the gateway answers to.
+    /// Host names the gateway answers to, beside the address it listens on and the host of the public URL.
     pub server_names: Vec<String>,
+    /// The gateway's address as callers write it, when that is not where it listens (a name, a proxy with
+    /// TLS before it). The issuer's name begins with it.
+    pub public_url: Option<String>,
     /// The model's folder; without one, semantic search answers 503.
     pub model: Option<PathBuf>,
     /// scopes.yml.
@@ -45,6 +49,8 @@ pub struct StackOptions {
     pub extra_clients: Vec<(String, Vec<String>)>,
     /// Requests per second one address may make, and token requests.
     pub rates: (u32, u32),
+    /// Whether a token in X-Authorization counts too.
+    pub x_authorization: bool,
     /// Whether it ends with us.
     pub life: Life,
 }
@@ -58,11 +64,13 @@ impl StackOptions {
             binaries,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             server_names: nginx::local_names(),
+            public_url: None,
             model: None,
             policy: crate::root().join("deploy/scopes.yml"),
             issuers: None,
             extra_clients: Vec::new(),
             rates: (nginx::RATE, nginx::TOKEN_RATE),
+            x_authorization: false,
             life: Life::WithParent,
         }
     }
@@ -70,6 +78,8 @@ impl StackOptions {
 
 /// A running stack. It is stopped when dropped, unless it is left alone.
 pub struct Stack {
+    /// URL of the gateway that works on this machine.
+    local: String,
     plan: Plan,
     starter: Starter,
     state: Mutex<State>,
@@ -81,6 +91,7 @@ struct State {
     nginx: Process,
     registry: Process,
     auth_server: Process,
+    left: bool,
 }
 
 /// What would keep a stack from starting, asked before minutes are spent on building it.
@@ -96,18 +107,29 @@ impl Stack {
         setup::nginx()?;
         refuse_a_second_one(&options.data)?;
         let held = ports::hold(options.listen)?;
-        let gateway = format!("http://{}", held.address);
+        let local = address::reachable(held.address);
+        let public = match &options.public_url {
+            Some(url) => address::public(url)?,
+            None => local.clone(),
+        };
+        address::add_names(&mut options.server_names, held.address, &public)?;
         let starter = Starter::new(options.life);
         let plan = servers::plan(options)?;
 
-        let (auth_server, auth) = servers::start_auth_server(&plan, &starter, &gateway).await?;
-        let (mut registry, url) = servers::start_registry(&plan, &starter, &gateway, &auth.url, None).await?;
-        let nginx = servers::start_nginx(&plan, &starter, held, &auth.url, &url)?;
-        become_healthy(&plan, &gateway, &mut registry).await?;
+        let (mut auth_server, auth) = servers::start_auth_server(&plan, &starter, &public).await?;
+        let (mut registry, url) = servers::start_registry(&plan, &starter, &public, &auth.url, None).await?;
+        let mut nginx = servers::start_nginx(&plan, &starter, held, &auth.url, &url)?;
+        // Each of the three may be why there is no answer, and then says so in its log.
+        let alive = || {
+            auth_server.still_runs()?;
+            registry.still_runs()?;
+            nginx.still_runs()
+        };
+        become_healthy(&plan, &local, alive).await?;
 
-        let issuer = format!("{gateway}/orgs/{}/api/v1", servers::ORG);
+        let issuer = format!("{public}/orgs/{}/api/v1", servers::ORG);
         let run = RunFile {
-            gateway,
+            gateway: public,
             registry: run_file::Registry { url: Some(url), socket: plan.socket.clone(), pid: registry.pid() },
             auth_server: run_file::AuthServer {
                 url: auth.url,
@@ -120,7 +142,8 @@ impl Stack {
             clients: plan.clients.clone(),
         };
         run.write(&plan.options.data)?;
-        Ok(Self { plan, starter, state: Mutex::new(State { run, nginx, registry, auth_server }) })
+        let state = Mutex::new(State { run, nginx, registry, auth_server, left: false });
+        Ok(Self { local, plan, starter, state })
     }
 
     /// What `run.json` says now.
@@ -129,16 +152,24 @@ impl Stack {
         self.state().run.clone()
     }
 
+    /// The same for callers on this machine: a public URL may be a proxy's that is not there yet.
+    #[must_use]
+    pub fn local_run(&self) -> RunFile {
+        let run = self.run();
+        let token_endpoint = run.token_endpoint.replacen(&run.gateway, &self.local, 1);
+        RunFile { gateway: self.local.clone(), token_endpoint, ..run }
+    }
+
     /// The data folder, from the root.
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.plan.options.data
     }
 
-    /// URL of the gateway.
+    /// URL of the gateway that works on this machine.
     #[must_use]
     pub fn gateway(&self) -> String {
-        self.run().gateway
+        self.local.clone()
     }
 
     /// URL of the registry on loopback, past the gateway.
@@ -155,7 +186,7 @@ impl Stack {
 
     /// An access token for one of the clients.
     pub async fn token(&self, client: &str) -> Outcome<String> {
-        token::fetch(&self.run(), client).await.map(|token| token.access_token)
+        token::fetch(&self.local_run(), client).await.map(|token| token.access_token)
     }
 
     /// Kills the registry with SIGKILL, as a power cut would.
@@ -171,7 +202,13 @@ impl Stack {
         let started =
             servers::start_registry(&self.plan, &self.starter, &run.gateway, &run.auth_server.url, before);
         let (mut process, _) = started.await?;
-        become_healthy(&self.plan, &run.gateway, &mut process).await?;
+        let alive = || {
+            process.still_runs()?;
+            let mut state = self.state();
+            state.auth_server.still_runs()?;
+            state.nginx.still_runs()
+        };
+        become_healthy(&self.plan, &self.local, alive).await?;
         let mut state = self.state();
         state.run.registry.pid = process.pid();
         state.registry = process;
@@ -192,8 +229,7 @@ impl Stack {
         state.nginx.leave();
         state.registry.leave();
         state.auth_server.leave();
-        // Otherwise our own drop would take run.json away.
-        state.run.gateway.clear();
+        state.left = true;
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -204,14 +240,14 @@ impl Stack {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        if !self.gateway().is_empty() {
+        if !self.state().left {
             run_file::remove(&self.plan.options.data);
         }
     }
 }
 
-async fn become_healthy(plan: &Plan, gateway: &str, registry: &mut Process) -> Outcome<()> {
-    let state = wait::for_health(gateway, registry).await?;
+async fn become_healthy(plan: &Plan, gateway: &str, alive: impl FnMut() -> Outcome<()>) -> Outcome<()> {
+    let state = wait::for_health(gateway, alive).await?;
     if plan.options.model.is_some() && state != "ready" {
         let log = plan.log("registry");
         return Err(Fault::new(format!(

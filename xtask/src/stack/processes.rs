@@ -83,7 +83,9 @@ impl Starter {
         }
         wrapped.arg(command.get_program()).args(command.get_args());
         // The doors' own variables are not configuration of the servers.
-        for ours in ["DATA", "PORT", "LISTEN", "POLICY", "MODEL"] {
+        for ours in
+            ["DATA", "PORT", "LISTEN", "SERVER_NAME", "PUBLIC_URL", "X_AUTHORIZATION", "POLICY", "MODEL"]
+        {
             wrapped.env_remove(ours);
         }
         for (name, value) in command.get_envs() {
@@ -166,10 +168,25 @@ impl Process {
 /// by the kernel; the data folder in its command line is what makes a process ours.
 #[must_use]
 pub(super) fn is_ours(pid: u32, data: &Path) -> bool {
-    // A process that has ended and waits to be collected has an empty command line.
-    let Ok(line) = std::fs::read(format!("/proc/{pid}/cmdline")) else { return false };
-    let data = data.as_os_str().as_encoded_bytes();
-    line.windows(data.len()).any(|part| part == data)
+    let line = command_line(pid);
+    // Whole: the stack in /srv/data is not that in /srv/data2, nor that in /mnt/srv/data.
+    let data = [data.as_os_str().as_encoded_bytes(), b"/"].concat();
+    let starts_a_word = |at: usize| at == 0 || matches!(line[at - 1], 0 | b' ');
+    line.windows(data.len()).enumerate().any(|(at, part)| part == data && starts_a_word(at))
+}
+
+/// Whether this process id belongs to such a program at all, of whatever folder.
+#[must_use]
+pub(super) fn is_program(pid: u32, program: &str) -> bool {
+    let line = command_line(pid);
+    // nginx writes a title over its arguments.
+    let first = line.split(|byte| matches!(byte, 0 | b' ' | b':')).next().unwrap_or_default();
+    first.rsplit(|byte| *byte == b'/').next() == Some(program.as_bytes())
+}
+
+/// Empty for a process that is not there, or that has ended and waits to be collected.
+fn command_line(pid: u32) -> Vec<u8> {
+    std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()
 }
 
 /// Stops a process of which only the id is known.
@@ -179,9 +196,11 @@ pub(super) fn stop_by_id(pid: u32, data: &Path) {
         signal(pid, Signal::TERM);
     }
     while is_ours(pid, data) {
+        if Instant::now() > deadline + Duration::from_secs(2) {
+            return;
+        }
         if Instant::now() > deadline {
             signal(pid, Signal::KILL);
-            return;
         }
         thread::sleep(Duration::from_millis(10));
     }
@@ -237,14 +256,18 @@ mod tests {
     fn a_process_is_ours_by_its_data_folder() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let mut script = shell("while :; do sleep 0.05; done");
-        script.arg(folder.path());
+        script.arg(folder.path().join("state"));
         let mut process =
             Starter::new(Life::Detached).start("sh", &script, &folder.path().join("log")).expect("sh starts");
         let deadline = Instant::now() + PATIENCE;
-        while !is_ours(process.pid(), folder.path()) {
+        while !(is_ours(process.pid(), folder.path()) && is_program(process.pid(), "sh")) {
             assert!(Instant::now() < deadline, "it never became ours");
         }
         assert!(!is_ours(process.pid(), Path::new("/no/such/folder")));
+        let shorter = folder.path().to_str().map(|path| &path[..path.len() - 1]).unwrap_or_default();
+        assert!(!is_ours(process.pid(), Path::new(shorter)), "another folder, whose name is a part of ours");
+        assert!(!is_ours(process.pid(), folder.path().strip_prefix("/").unwrap_or(folder.path())));
+        assert!(!is_program(process.pid(), "registry"));
         // Collected elsewhere, as init does with a detached process.
         let pid = process.pid();
         let collector = thread::spawn(move || process.child.wait().map(drop));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::processes::{is_ours, stop_by_id};
+use super::processes::{is_ours, is_program, stop_by_id};
 use super::secrets::Clients;
 use crate::fault::{Doing as _, Fault, Outcome};
 use crate::files;
@@ -80,8 +80,11 @@ impl RunFile {
     /// Its processes that are alive, in the order in which they are to be stopped: the door first.
     #[must_use]
     pub fn alive(&self, data: &Path) -> Vec<u32> {
-        let pids = [self.nginx.pid, self.registry.pid, self.auth_server.pid];
-        pids.into_iter().filter(|pid| is_ours(*pid, data)).collect()
+        self.processes().into_iter().map(|(_, pid)| pid).filter(|pid| is_ours(*pid, data)).collect()
+    }
+
+    fn processes(&self) -> [(&'static str, u32); 3] {
+        [("nginx", self.nginx.pid), ("registry", self.registry.pid), ("auth-server", self.auth_server.pid)]
     }
 }
 
@@ -91,6 +94,17 @@ pub fn stop(data: &Path) -> Outcome<usize> {
     let alive = run.alive(data);
     for pid in &alive {
         stop_by_id(*pid, data);
+    }
+    // The kernel uses ids again, so most strangers under them mean nothing. One that is the very program
+    // may be ours, started when the folder had another name: without run.json nobody would find it again.
+    let unknown = run.processes().into_iter().find(|(name, pid)| is_program(*pid, name));
+    if let Some((name, pid)) = unknown {
+        return Err(Fault::new(format!(
+            "process {pid} is the {name} that {file} names, or looks like it, but it does not run in this \
+             folder (was it moved?), or cannot be stopped: it is left alone, and the file is kept; stop it \
+             with kill {pid}, or delete the file",
+            file = at(data).display()
+        )));
     }
     remove(data);
     Ok(alive.len())
@@ -110,18 +124,40 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
-    #[test]
-    fn it_is_private_and_has_the_promised_keys() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let run = RunFile {
+    fn run_with(pid: u32) -> RunFile {
+        RunFile {
             gateway: "http://127.0.0.1:8080".into(),
-            registry: Registry { url: None, socket: Some("/s".into()), pid: 1 },
-            auth_server: AuthServer { url: "u".into(), admin_url: "a".into(), pid: 1 },
-            nginx: Nginx { pid: 1 },
+            registry: Registry { url: None, socket: Some("/s".into()), pid },
+            auth_server: AuthServer { url: "u".into(), admin_url: "a".into(), pid },
+            nginx: Nginx { pid },
             issuer: "i".into(),
             token_endpoint: "t".into(),
             clients: Clients::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn it_is_kept_while_a_process_it_names_may_be_ours() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let program = folder.path().join("registry");
+        std::os::unix::fs::symlink(crate::shell::find("sleep").expect("sleep is there"), &program)
+            .expect("the folder is ours");
+        let mut stranger = std::process::Command::new(program).arg("60").spawn().expect("it starts");
+        let data = folder.path().join("data");
+        fs::create_dir(&data).expect("the folder is ours");
+        run_with(stranger.id()).write(&data).expect("it can be written");
+        let fault = stop(&data).expect_err("a registry runs under this id").to_string();
+        assert!(fault.starts_with(&format!("process {} is the registry", stranger.id())), "{fault}");
+        assert!(at(&data).exists() && matches!(stranger.try_wait(), Ok(None)), "both are left alone");
+        stranger.kill().and_then(|()| stranger.wait()).expect("it is ours to end");
+        assert_eq!(stop(&data), Ok(0));
+        assert!(!at(&data).exists());
+    }
+
+    #[test]
+    fn it_is_private_and_has_the_promised_keys() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let run = run_with(1);
         run.write(folder.path()).expect("it can be written");
         let file = at(folder.path());
         assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);

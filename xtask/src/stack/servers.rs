@@ -101,6 +101,9 @@ pub(super) async fn start_auth_server(
     if let Some(issuers) = &plan.options.issuers {
         command.arg("--issuers").arg(issuers);
     }
+    if plan.options.x_authorization {
+        command.arg("--x-authorization");
+    }
     let mut process = starter.start("auth-server", &command, &plan.log("auth-server"))?;
     let said = wait::for_ready_file("the auth-server", &ready, &mut process).await?;
     Ok((process, Auth { url: wait::url(&said, "url")?, admin_url: wait::url(&said, "admin_url")? }))
@@ -164,6 +167,7 @@ pub(super) fn start_nginx(
         max_body: "1m".into(),
         rate: plan.options.rates.0,
         token_rate: plan.options.rates.1,
+        x_authorization: plan.options.x_authorization,
     };
     let file = nginx::write(&gateway)?;
     let command = nginx::command(&dir, &file)?;

@@ -1,5 +1,5 @@
 //! Waiting for what has been started: asked again and again until a deadline, and given up at once when
-//! the process has ended.
+//! a process has ended that it depends on.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,11 +12,12 @@ use crate::say;
 
 const STEP: Duration = Duration::from_millis(20);
 
-/// Waits until `attempt` has an answer; `what` completes the sentence "waiting for …".
+/// Waits until `attempt` has an answer; `what` completes the sentence "waiting for …". `alive` is asked
+/// before each pause whether there is still something to wait for.
 pub(super) async fn until<T>(
     what: &str,
     limit: Duration,
-    process: &mut Process,
+    mut alive: impl FnMut() -> Outcome<()>,
     mut attempt: impl AsyncFnMut() -> Option<T>,
 ) -> Outcome<T> {
     let started = Instant::now();
@@ -25,7 +26,7 @@ pub(super) async fn until<T>(
         if let Some(answer) = attempt().await {
             return Ok(answer);
         }
-        process.still_runs()?;
+        alive()?;
         if started.elapsed() > limit {
             return Err(Fault::new(format!("waited {} s for {what} in vain", limit.as_secs())));
         }
@@ -39,9 +40,12 @@ pub(super) async fn until<T>(
 
 /// Waits for the file in which a server says where it listens.
 pub(super) async fn for_ready_file(what: &str, file: &Path, process: &mut Process) -> Outcome<Value> {
-    until(what, Duration::from_secs(60), process, async || {
-        std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
-    })
+    until(
+        what,
+        Duration::from_secs(60),
+        || process.still_runs(),
+        async || std::fs::read(file).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+    )
     .await
 }
 
@@ -55,10 +59,10 @@ pub(super) fn url(ready: &Value, key: &str) -> Outcome<String> {
 
 /// Waits until the registry answers through the gateway and the search is no longer loading; says in
 /// which state the search then is.
-pub(super) async fn for_health(gateway: &str, process: &mut Process) -> Outcome<String> {
+pub(super) async fn for_health(gateway: &str, alive: impl FnMut() -> Outcome<()>) -> Outcome<String> {
     let client = client()?;
     let address = format!("{gateway}/health");
-    until("the registry to be healthy", Duration::from_secs(180), process, async || {
+    until("the registry to be healthy", Duration::from_secs(180), alive, async || {
         let health: Value =
             client.get(&address).send().await.ok()?.error_for_status().ok()?.json().await.ok()?;
         let state = health.pointer("/search/state").and_then(Value::as_str).unwrap_or("unavailable");

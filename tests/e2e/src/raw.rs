@@ -14,6 +14,24 @@ pub struct Reply {
     pub text: String,
 }
 
+/// Sends bytes and then one more request after which the other side closes, and reads until it has:
+/// everything that was taken for a request has then been answered. Whether the last one is answered too
+/// says whether the connection outlived the bytes before it.
+///
+/// # Panics
+/// When nobody listens there, or the other side does not close.
+pub async fn send_to_the_end(address: SocketAddr, bytes: &[u8]) -> Reply {
+    const LAST: &[u8] = b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut stream = TcpStream::connect(address).await.unwrap_or_else(|cause| panic!("{address}: {cause}"));
+    // The other side may refuse, and close, before it has read everything.
+    let _ = stream.write_all(&[bytes, LAST].concat()).await;
+    let mut received = Vec::new();
+    let end = tokio::time::timeout(Duration::from_secs(15), stream.read_to_end(&mut received)).await;
+    let text = String::from_utf8_lossy(&received).into_owned();
+    assert!(end.is_ok(), "the connection is still open after {text:?}");
+    Reply { text }
+}
+
 /// Sends bytes, and reads until the other side closes or an answer is whole.
 ///
 /// # Panics
@@ -48,6 +66,13 @@ impl Reply {
     #[must_use]
     pub fn status(&self) -> u16 {
         self.text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
+    }
+
+    /// The statuses of all answers, in their order.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<u16> {
+        let answers = self.text.split("HTTP/1.1 ").skip(1);
+        answers.filter_map(|answer| answer.split(' ').next()?.parse().ok()).collect()
     }
 
     /// The body as JSON.

@@ -57,12 +57,24 @@ pub fn model() -> Result<PathBuf, String> {
     model::present(&candidates).ok_or_else(|| "there is no model: type make model".to_owned())
 }
 
-async fn start(adjust: fn(&mut StackOptions)) -> Result<Stack, String> {
+/// The usual stack, not started: on a free port, in a folder of its own, with the model.
+///
+/// # Errors
+/// One line that says what this machine lacks for it.
+///
+/// # Panics
+/// When the servers cannot be built.
+pub fn options() -> Result<StackOptions, String> {
     setup::nginx().map_err(|fault| fault.to_string())?;
     let model = model()?;
     let binaries = build::servers(build::Profile::Dev).unwrap_or_else(|fault| panic!("{fault}"));
     let mut options = StackOptions::new(folder("stack"), binaries);
     options.model = Some(model);
+    Ok(options)
+}
+
+async fn start(adjust: fn(&mut StackOptions)) -> Result<Stack, String> {
+    let mut options = options()?;
     adjust(&mut options);
     Ok(Stack::start(options).await.unwrap_or_else(|fault| panic!("the stack does not start: {fault}")))
 }
@@ -78,9 +90,8 @@ pub fn folder(name: &str) -> PathBuf {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    let folder = temporary.join(format!("{PREFIX}{}-{name}", std::process::id()));
-    xtask::files::make_dir(&folder, 0o755).unwrap_or_else(|fault| panic!("{fault}"));
-    folder
+    let prefix = format!("{PREFIX}{}-{name}-", std::process::id());
+    xtask::files::temporary(&prefix).unwrap_or_else(|fault| panic!("{fault}")).keep()
 }
 
 const PREFIX: &str = "agent-registry-e2e-";

@@ -1,6 +1,7 @@
 //! Every known way around the gatekeeper, once, through the real gateway and past it: all refused.
 
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,6 +29,10 @@ fn trust_the_provider(options: &mut StackOptions) {
     let file = options.data.join("issuers.yml");
     std::fs::write(&file, entry.to_string()).expect("the data folder is ours");
     options.issuers = Some(file);
+    let mut groups: Vec<String> =
+        (0..249).map(|number| format!("a-group-that-nobody-maps-{number:04}")).collect();
+    groups.push("mcp-registry-admin".into());
+    options.extra_clients.push(("many-groups".into(), groups));
     let _ = PROVIDER.set((provider, issuer));
 }
 
@@ -100,8 +105,6 @@ async fn wrong_tokens_are_401_with_a_challenge() {
         ("alg nOnE", forge::unsigned("nOnE", &claims())),
         ("kid with a path", header_with(|header| header.kid = Some("../../../../dev/null".into()))),
         ("kid with a URL", header_with(|header| header.kid = Some("http://127.0.0.1:1/jwks".into()))),
-        ("jku", header_with(|header| header.jku = Some("http://127.0.0.1:1/jwks".into()))),
-        ("x5u", header_with(|header| header.x5u = Some("http://127.0.0.1:1/cert".into()))),
         ("12 kB", trusted.sign(&changed("padding", json!("x".repeat(9_000)))) + "x"),
     ];
     for (what, token) in &tokens {
@@ -109,6 +112,73 @@ async fn wrong_tokens_are_401_with_a_challenge() {
     }
     // nginx refuses what no token needs, before anybody reads it.
     assert_eq!(list_with(stack, &"x".repeat(200_000)).await.status, 431);
+}
+
+#[tokio::test]
+async fn a_token_brings_no_key_of_its_own() {
+    let Some(stack) = STACK.get().await else { return };
+    let (trusted, _) = provider();
+    // The liar's key under the good id, offered in every header that can name or hold a key.
+    let liar = Provider::new(&trusted.kid);
+    let (asked, keys) = (Arc::new(AtomicUsize::new(0)), liar.jwks().to_string());
+    let count = asked.clone();
+    let address = upstream::on_tcp(move |_| {
+        count.fetch_add(1, Ordering::SeqCst);
+        ("200 OK", vec!["Content-Type: application/json".into()], keys.clone())
+    });
+    let url = format!("http://{address}/jwks");
+    let good_id = || Header { kid: Some(trusted.kid.clone()), ..Header::new(Algorithm::ES256) };
+    let key = serde_json::from_value(liar.jwks()["keys"][0].clone()).expect("it is a key");
+    for (what, header) in [
+        ("jku", Header { jku: Some(url.clone()), ..good_id() }),
+        ("x5u", Header { x5u: Some(url.clone()), ..good_id() }),
+        ("jwk", Header { jwk: Some(key), ..good_id() }),
+        ("kid with a URL", Header { kid: Some(url.clone()), ..good_id() }),
+        ("kid with a URL, and jku", Header { kid: Some(url.clone()), jku: Some(url.clone()), ..good_id() }),
+    ] {
+        must_challenge(what, &list_with(stack, &liar.sign_with(header, &claims())).await);
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0, "a URL in a token was fetched");
+    // The listener counts: it is not the silence of a listener that nobody could have reached.
+    Caller::new(format!("http://{address}"), None).get("/jwks").await.must_be(200);
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_long_token_is_as_good_as_a_short_one() {
+    let Some(stack) = STACK.get().await else { return };
+    let many = Caller::sign_in(stack, "many-groups").await;
+    assert!((11_000..24_000).contains(&many.token().len()), "{} bytes", many.token().len());
+    many.get("/api/agents").await.must_be(200);
+    many.publish(&card("/of-many-groups")).await;
+    many.delete("/api/agents/of-many-groups").await.must_be(204);
+}
+
+#[tokio::test]
+async fn control_characters_in_a_token_are_401() {
+    let Some(stack) = STACK.get().await else { return };
+    let address = raw::address(&stack.gateway());
+    for byte in ["\x01", "\x0b", "\x1f", "\x7f", "\u{80}", "\u{e9}"] {
+        for authorization in [format!("Bearer a{byte}b"), format!("Bearer {byte}"), format!("{byte}Bearer a")]
+        {
+            let bytes = format!(
+                "GET /api/agents HTTP/1.1\r\nHost: localhost\r\nAuthorization: {authorization}\r\n\r\n"
+            );
+            let reply = raw::send(address, bytes.as_bytes()).await;
+            assert_eq!(reply.status(), 401, "{authorization:?}: {reply:?}");
+            assert!(
+                reply.text.to_lowercase().contains("www-authenticate: bearer"),
+                "{authorization:?}: {reply:?}"
+            );
+        }
+    }
+    // The longest line nginx reads, beside the longest target: more than the auth-server takes at once,
+    // and still the caller's fault, not ours.
+    let (long, target) = ("a".repeat(32_600), "a".repeat(32_600));
+    let bytes =
+        format!("GET /api/{target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {long}\r\n\r\n");
+    let reply = raw::send(address, bytes.as_bytes()).await;
+    assert_eq!(reply.status(), 403, "{reply:?}");
 }
 
 #[tokio::test]
@@ -243,10 +313,7 @@ async fn an_identity_that_is_not_for_this_registry_now_is_refused() {
     // A genuine identity can be had at the auth-server by whoever reaches it on loopback; changed in one
     // character of its signed content it is worth nothing.
     let admin = Caller::sign_in(stack, "registry-admin").await;
-    let auth_server = Caller::new(stack.auth_url(), Some(admin.token().to_owned()));
-    let original = [("X-Original-URI", "/api/agents"), ("X-Original-Method", "GET")];
-    let genuine = auth_server.send(Method::GET, "/validate", None, &original).await;
-    let sealed = genuine.header("x-identity").to_owned();
+    let sealed = sealed_identity(stack, &admin).await;
     let direct = Caller::new(stack.registry_url(), None);
     direct.send(Method::GET, "/api/agents", None, &[("X-Identity", &sealed)]).await.must_be(200);
 
@@ -304,7 +371,12 @@ async fn no_second_request_hides_in_a_body() {
     let Some(stack) = STACK.get().await else { return };
     let address = raw::address(&stack.gateway());
     let stranger = stack.token("stranger-bot").await.expect("the stranger signs in");
-    let hidden = "DELETE /api/agents/x HTTP/1.1\r\nHost: localhost\r\nX-Identity: forged\r\n\r\n";
+    let admin = Caller::sign_in(stack, "registry-admin").await;
+    admin.publish(&card("/kept")).await;
+    // What is hidden would work at the registry: its seal is genuine. Only nginx stands before it.
+    let sealed = sealed_identity(stack, &admin).await;
+    let hidden =
+        format!("DELETE /api/agents/kept HTTP/1.1\r\nHost: localhost\r\nX-Identity: {sealed}\r\n\r\n");
     let head = format!(
         "POST /api/agents/discover HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {stranger}\r\n"
     );
@@ -315,21 +387,41 @@ async fn no_second_request_hides_in_a_body() {
         ("an unknown coding", format!("{head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{hidden}")),
         ("a bad chunk size", format!("{head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{hidden}")),
         ("a negative length", format!("{head}Content-Length: -1\r\n\r\n{hidden}")),
-        ("obs-fold", format!("{head}X-A: b\r\n X-Identity: forged\r\nContent-Length: 0\r\n\r\n")),
+        ("obs-fold", format!("{head}X-A: b\r\n X-Identity: {sealed}\r\nContent-Length: 0\r\n\r\n{hidden}")),
     ] {
-        let reply = raw::send(address, bytes.as_bytes()).await;
-        assert!([0, 400, 501].contains(&reply.status()), "{what}: {reply:?}");
-        assert_eq!(
-            reply.text.matches("HTTP/1.1 ").count(),
-            usize::from(reply.status() != 0),
-            "{what}: {reply:?}"
-        );
+        let reply = raw::send_to_the_end(address, bytes.as_bytes()).await;
+        // One refusal at most, and the connection is over: nothing behind it was read as a request.
+        assert!([&[][..], &[400], &[501]].contains(&&*reply.statuses()), "{what}: {reply:?}");
+        admin.get("/api/agents/kept").await.must_be(200);
     }
-    // Trailers of a chunked body are no headers.
+    // A body that is whole, and what follows is a request like any other: without a token, 401.
+    let json = "Content-Type: application/json\r\n";
+    let whole = format!("{head}{json}Content-Length: {}\r\n\r\n{hidden}", hidden.len());
+    let reply = raw::send_to_the_end(address, whole.as_bytes()).await;
+    assert_eq!(reply.statuses(), [400, 200], "{reply:?}");
+    let shorter = format!("{head}{json}Content-Length: 2\r\n\r\n{{}}{hidden}");
+    let reply = raw::send_to_the_end(address, shorter.as_bytes()).await;
+    assert_eq!(reply.statuses(), [400, 401, 200], "{reply:?}");
+    // Trailers of a chunked body are no headers: a seal there does not make the stranger an administrator.
+    let register = head.replace("/api/agents/discover", "/api/agents/register");
+    let body = card("/trailed").to_string();
     let trailers = format!(
-        "{head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\nX-Scopes: mcp-registry-admin\r\n\r\n"
+        "{register}{json}Transfer-Encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\nX-Identity: {sealed}\r\n\r\n",
+        body.len()
     );
-    assert_eq!(raw::send(address, trailers.as_bytes()).await.status(), 400);
+    let reply = raw::send_to_the_end(address, trailers.as_bytes()).await;
+    assert!([&[403, 200][..], &[400], &[403]].contains(&&*reply.statuses()), "{reply:?}");
+    admin.get("/api/agents/trailed").await.must_be(404);
+    admin.get("/api/agents/kept").await.must_be(200);
+}
+
+/// What the gatekeeper hands nginx for this caller.
+async fn sealed_identity(stack: &Stack, caller: &Caller) -> String {
+    let auth_server = Caller::new(stack.auth_url(), Some(caller.token().to_owned()));
+    let original = [("X-Original-URI", "/api/agents"), ("X-Original-Method", "GET")];
+    let genuine = auth_server.send(Method::GET, "/validate", None, &original).await;
+    genuine.must_be(200);
+    genuine.header("x-identity").to_owned()
 }
 
 #[tokio::test]

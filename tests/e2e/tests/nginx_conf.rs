@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command};
+use std::sync::{Arc, Mutex};
 
 use e2e::shared::{folder, skipped};
 use e2e::upstream::{self, Request};
@@ -44,6 +45,7 @@ fn gateway(dir: &Path, registry: Upstream, auth_server: SocketAddr) -> Gateway {
         max_body: "1m".into(),
         rate: nginx::RATE,
         token_rate: nginx::TOKEN_RATE,
+        x_authorization: false,
     }
 }
 
@@ -75,6 +77,10 @@ fn auth(request: &Request) -> upstream::Reply {
             ],
             "{}".into(),
         ),
+        "Bearer verbose" => {
+            ("200 OK", vec![format!("X-Groups: {}", "g".repeat(120_000))], "g".repeat(60_000))
+        }
+        "Bearer endless" => ("200 OK", vec![format!("X-Groups: {}", "g".repeat(140_000))], "{}".into()),
         "Bearer forbidden" => ("403 Forbidden", vec![], "{}".into()),
         "Bearer broken" => ("503 Service Unavailable", vec![], "{}".into()),
         _ => ("401 Unauthorized", vec!["WWW-Authenticate: Bearer realm=\"registry\"".into()], "{}".into()),
@@ -194,6 +200,7 @@ async fn what_is_public_reaches_only_what_it_names() {
         ("/docs", "/docs"),
         ("/docs/swagger-ui.css", "/docs/swagger-ui.css"),
         (&format!("{issuer}/.well-known/jwks.json"), &format!("{issuer}/.well-known/jwks.json")),
+        ("/t/default/api/v1/.well-known/jwks.json", "/t/default/api/v1/.well-known/jwks.json"),
         ("/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource"),
         // Other bytes that nginx reads as a public path: the upstream gets the public path, not the bytes.
         ("/x/%2e%2e/health", "/health"),
@@ -203,12 +210,21 @@ async fn what_is_public_reaches_only_what_it_names() {
         assert_eq!(reply.json()["line"], format!("GET {sent} HTTP/1.1"), "{path}: {reply:?}");
         assert!(!reply.json()["headers"].to_string().contains("authorization"), "{reply:?}");
     }
-    let endpoint = format!("{issuer}/oauth/token");
-    let answer = nobody.send(Method::POST, &endpoint, Some("{}"), &[("Authorization", "Basic eDp5")]).await;
-    assert_eq!(answer.must_be(200)["line"], format!("POST {issuer}/oauth/token HTTP/1.1"));
-    assert_eq!(header(&answer, "authorization"), ["Basic eDp5"]);
+    for endpoint in [format!("{issuer}/oauth/token"), "/t/default/api/v1/oauth/token".to_owned()] {
+        let answer =
+            nobody.send(Method::POST, &endpoint, Some("{}"), &[("Authorization", "Basic eDp5")]).await;
+        assert_eq!(answer.must_be(200)["line"], format!("POST {endpoint} HTTP/1.1"));
+        assert_eq!(header(&answer, "authorization"), ["Basic eDp5"]);
+    }
     for path in [
         "/",
+        "/api",
+        "//health",
+        "//docs",
+        "/docs//index.html",
+        "//api/agents",
+        "//orgs/default/api/v1/oauth/token",
+        "/x/default/api/v1/oauth/token",
         "/validate",
         "/_validate",
         "/identity/jwks.json",
@@ -314,6 +330,173 @@ async fn servers_that_do_not_answer_are_said_so() {
     let dir = folder("silent-auth");
     let running = start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), nobody_listens)).await;
     running.caller(Some("good")).get("/api/agents").await.must_refuse(503);
+}
+
+#[tokio::test]
+async fn what_anybody_may_ask_takes_no_large_body() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("bodies");
+    // Tells how much of the body arrived.
+    let measure = |request: &Request| ("200 OK", vec![], request.body.len().to_string());
+    let mut slow = gateway(&dir, Upstream::Tcp(upstream::on_tcp(measure)), upstream::on_tcp(measure));
+    slow.token_rate = 1;
+    let running = start(&slow).await;
+    let nobody = running.caller(None);
+    for path in ["/health", "/docs", "/api/openapi.json", "/orgs/default/api/v1/.well-known/jwks.json"] {
+        nobody.post_bytes(path, &"x".repeat(1_000)).await.must_be(200);
+        let refused = nobody.post_bytes(path, &"x".repeat(1_100)).await;
+        refused.must_refuse(413);
+        assert!(refused.body["message"].as_str().is_some_and(|text| text.contains("1k")), "{refused:?}");
+    }
+    let endpoint = "/orgs/default/api/v1/oauth/token";
+    let length = 64 * 1024;
+    nobody.post_bytes(endpoint, &"x".repeat(length)).await.must_be(200);
+    let chunked = chunked(endpoint, &"x".repeat(length));
+    let reply = raw::send_to_the_end(running.address, chunked.as_bytes()).await;
+    assert_eq!(reply.statuses(), [200, 200], "{reply:?}");
+    assert!(reply.text.contains(&format!("\r\n\r\n{length}")), "{reply:?}");
+
+    // At an OAuth endpoint, the form of RFC 6749.
+    let refused = nobody.post_bytes(endpoint, &"x".repeat(length + 1)).await;
+    assert_eq!(refused.must_be(413)["error"], "invalid_request");
+    assert_eq!(refused.body["error_description"], "the request body is larger than 64k");
+    let mut last = nobody.post_bytes(endpoint, "").await;
+    for _ in 0..30 {
+        if last.status == 429 {
+            break;
+        }
+        last = nobody.post_bytes(endpoint, "").await;
+    }
+    assert_eq!(last.must_be(429)["error"], "temporarily_unavailable");
+    assert!(
+        last.body["error_description"].is_string() && !last.header("x-request-id").is_empty(),
+        "{last:?}"
+    );
+    assert_eq!((last.header("retry-after"), last.header("cache-control")), ("1", "no-store"));
+}
+
+/// A body in chunks of 100 bytes.
+fn chunked(path: &str, body: &str) -> String {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let chunks: Vec<String> = body
+        .as_bytes()
+        .chunks(100)
+        .map(|part| format!("{:x}\r\n{}\r\n", part.len(), String::from_utf8_lossy(part)))
+        .collect();
+    format!("{head}{}0\r\n\r\n", chunks.concat())
+}
+
+#[tokio::test]
+async fn a_long_identity_fits_through() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("long");
+    let running =
+        start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), upstream::on_tcp(auth))).await;
+    // Twice: the second time on the connection that the first left open.
+    for _ in 0..2 {
+        let answer = running.caller(Some("verbose")).get("/api/agents").await;
+        answer.must_be(200);
+        assert_eq!(header(&answer, "x-groups")[0].len(), 120_000);
+    }
+    // What does not fit is never half an identity.
+    running.caller(Some("endless")).get("/api/agents").await.must_refuse(503);
+}
+
+#[tokio::test]
+async fn x_authorization_is_shown_only_where_it_counts() {
+    if nginx_is_missing() {
+        return;
+    }
+    let shown = |request: &Request| {
+        let value = format!("X-Groups: <{}>", request.header("x-authorization"));
+        ("200 OK", vec![value], "{}".into())
+    };
+    for (counts, sent, expected) in
+        [(false, "Bearer a", "<>"), (true, "Bearer a", "<Bearer a>"), (true, "Bearer a\x01", "<Bearer !>")]
+    {
+        let dir = folder("x-authorization");
+        let mut told = gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), upstream::on_tcp(shown));
+        told.x_authorization = counts;
+        let running = start(&told).await;
+        let bytes = format!("GET /api/a HTTP/1.1\r\nHost: localhost\r\nX-Authorization: {sent}\r\n\r\n");
+        let reply = raw::send(running.address, bytes.as_bytes()).await.json();
+        let headers = reply["headers"].to_string();
+        assert!(headers.contains(expected), "{headers}");
+        assert!(!headers.contains("x-authorization"), "the registry gets no token: {headers}");
+    }
+}
+
+#[tokio::test]
+async fn no_second_request_arrives_upstream() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("smuggling");
+    let arrived = Arc::new(Mutex::new(Vec::new()));
+    let lines = arrived.clone();
+    let upstream = upstream::on_tcp(move |request| {
+        lines.lock().expect("no test panics while it holds this").push(request.line.clone());
+        registry(request)
+    });
+    let running = start(&gateway(&dir, Upstream::Tcp(upstream), upstream::on_tcp(auth))).await;
+    let hidden = "DELETE /api/agents/x HTTP/1.1\r\nHost: localhost\r\nX-Identity: forged\r\n\r\n";
+    let head = "POST /api/agents HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer good\r\n";
+    let te = "Transfer-Encoding: chunked\r\n";
+    let post: &[&str] = &["POST /api/agents HTTP/1.1", "GET /health HTTP/1.1"];
+    let length = hidden.len();
+    // The bytes, the answers they get (the last one is of the request that ends the connection), and
+    // what the registry sees.
+    for (what, bytes, statuses, seen) in [
+        ("CL+TE", format!("{head}Content-Length: 4\r\n{te}\r\n0\r\n\r\n{hidden}"), &[400][..], &[][..]),
+        ("TE+CL", format!("{head}{te}Content-Length: 4\r\n\r\n0\r\n\r\n{hidden}"), &[400], &[]),
+        ("two codings", format!("{head}{te}{te}\r\n0\r\n\r\n{hidden}"), &[400], &[]),
+        (
+            "two lengths",
+            format!("{head}Content-Length: {length}\r\nContent-Length: 0\r\n\r\n{hidden}"),
+            &[400],
+            &[],
+        ),
+        (
+            "obs-fold of TE",
+            format!("{head}Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n{hidden}"),
+            &[400],
+            &[],
+        ),
+        (
+            "TE with a space",
+            format!("{head}Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n{hidden}"),
+            &[400],
+            &[],
+        ),
+        (
+            "an unknown coding",
+            format!("{head}Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n{hidden}"),
+            &[501],
+            &[],
+        ),
+        ("a bad chunk size", format!("{head}{te}\r\nzz\r\n{hidden}"), &[400], &[]),
+        ("a chunk too short", format!("{head}{te}\r\n1\r\n{hidden}"), &[400], &[]),
+        ("a whole body", format!("{head}Content-Length: {length}\r\n\r\n{hidden}"), &[200, 200], post),
+        ("a whole chunk", format!("{head}{te}\r\n{length:x}\r\n{hidden}\r\n0\r\n\r\n"), &[200, 200], post),
+        (
+            "trailers",
+            format!("{head}{te}\r\n2\r\n{{}}\r\n0\r\nX-Identity: forged\r\nContent-Length: {length}\r\n\r\n"),
+            &[200, 200],
+            post,
+        ),
+        // What stands behind a whole body is a request of its own, and is asked for its token.
+        ("a pipelined request", format!("{head}Content-Length: 0\r\n\r\n{hidden}"), &[200, 401, 200], post),
+    ] {
+        arrived.lock().expect("nobody panicked").clear();
+        let reply = raw::send_to_the_end(running.address, bytes.as_bytes()).await;
+        assert_eq!(reply.statuses(), statuses, "{what}: {reply:?}");
+        assert_eq!(*arrived.lock().expect("nobody panicked"), seen, "{what}: {reply:?}");
+        assert!(!reply.text.contains("forged\""), "{what}: {reply:?}");
+    }
 }
 
 #[tokio::test]

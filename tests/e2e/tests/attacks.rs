@@ -172,8 +172,7 @@ async fn control_characters_in_a_token_are_401() {
             );
         }
     }
-    // The longest line nginx reads, beside the longest target: more than the auth-server takes at once,
-    // and still the caller's fault, not ours.
+    // The longest line nginx reads, beside the longest target: still the caller's fault, not ours.
     let (long, target) = ("a".repeat(32_600), "a".repeat(32_600));
     let bytes =
         format!("GET /api/{target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {long}\r\n\r\n");

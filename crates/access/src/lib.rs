@@ -5,10 +5,13 @@
 
 mod action;
 mod decide;
+mod explain;
 mod grants;
 mod groups;
 pub mod identity;
+mod live;
 mod principal;
+mod print;
 mod resource;
 mod rules;
 mod scope;
@@ -17,6 +20,8 @@ mod yaml;
 
 pub use action::Action;
 pub use decide::{Denied, Permit, View};
+pub use explain::{Explanation, ScopeSays, TierSays, Verdict, WouldAllow};
+pub use live::{LivePolicy, Offered, PolicyState};
 pub use principal::Principal;
 pub use resource::{Resource, Visibility};
 pub use rules::{Fault, Policy};

@@ -239,7 +239,9 @@ impl Reader {
                 names.push(scope);
             }
             let bare = crate::principal::bare_group(&group).to_owned();
-            if mappings.insert(bare, names).is_some() {
+            if bare.is_empty() {
+                self.fault(scopes, "a group must have a name");
+            } else if mappings.insert(bare, names).is_some() {
                 self.fault(
                     scopes,
                     format!("'{group}' stands twice, with and without its slash: join the two"),

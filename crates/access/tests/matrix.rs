@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use access::{Action, Policy, Principal, Resource, Visibility};
+use access::{Action, Policy, Principal, Resource, Verdict, Visibility};
 
 const SHIPPED: &str = include_str!("../../../deploy/scopes.yml");
 
@@ -61,13 +61,23 @@ fn the_shipped_policy_decides_as_the_matrix_says() {
         for (name, resource) in resources() {
             let cells: Vec<&str> = Action::AGENT
                 .into_iter()
-                .map(|action| match policy.decide(&who, action, &resource) {
-                    Ok(permit) => {
-                        assert!(permit.is_for(action, resource.path()));
-                        "y"
-                    }
-                    Err(access::Denied::OutsideGrants(_)) => "-",
-                    Err(access::Denied::Invisible) => ".",
+                .map(|action| {
+                    let explained = policy.explain(&who, action, &resource).verdict;
+                    let (cell, verdict) = match policy.decide(&who, action, &resource) {
+                        Ok(permit) => {
+                            assert!(permit.is_for(action, resource.path()));
+                            ("y", Verdict::Allowed)
+                        }
+                        Err(access::Denied::OutsideGrants(_)) => ("-", Verdict::OutsideGrants),
+                        Err(access::Denied::Invisible) => (".", Verdict::Invisible),
+                    };
+                    assert_eq!(
+                        explained,
+                        verdict,
+                        "explain and decide differ: {role} {name} {}",
+                        action.name()
+                    );
+                    cell
                 })
                 .collect();
             writeln!(

@@ -1,0 +1,174 @@
+//! Why a decision is what it is: per scope which tier said what, and what would have allowed it.
+//!
+//! It walks the tiers by itself and reports what it meets; a test compares its verdict
+//! with `decide` on every cell of the matrix, so that the two cannot drift apart.
+
+use serde::Serialize;
+
+use crate::grants::{Grants, Rule};
+use crate::resource::EntryFacts;
+use crate::{Action, Policy, Principal, Resource, Visibility};
+
+/// The outcome, in the words of the answers it leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Permitted.
+    Allowed,
+    /// 403: no scope reaches the path.
+    OutsideGrants,
+    /// 404: within the grants, but absent or not visible.
+    Invisible,
+}
+
+/// What one tier of one scope says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "says", rename_all = "snake_case")]
+pub enum TierSays {
+    /// The tier has no entry for the scope: the other one decides.
+    Nothing,
+    /// A rule reaches the path.
+    Allows {
+        /// The resource as the file spells it.
+        resource: String,
+        /// Its line; 0 is built in.
+        line: usize,
+    },
+    /// The permission is there and reaches other paths only, or is not there.
+    Refuses {
+        /// What the permission reaches, as the file spells it.
+        reaches: Vec<String>,
+    },
+}
+
+/// What one scope of the caller says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ScopeSays {
+    /// The scope.
+    pub scope: String,
+    /// Tier 1, `UI-Scopes`.
+    pub ui_scopes: TierSays,
+    /// Tier 3, the `agents` block of the scope's own section.
+    pub agents_block: TierSays,
+    /// What the two make together.
+    pub allows: bool,
+}
+
+/// A scope that the caller does not hold and that would have allowed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WouldAllow {
+    /// The scope.
+    pub scope: String,
+    /// The groups that map to it.
+    pub groups: Vec<String>,
+    /// The line of the rule; 0 is built in.
+    pub line: usize,
+}
+
+/// A decision and its reasons.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Explanation {
+    /// The outcome.
+    pub verdict: Verdict,
+    /// Every scope of the caller, in order.
+    pub scopes: Vec<ScopeSays>,
+    /// Why an entry within the grants can or cannot be seen.
+    pub visibility: Option<String>,
+    /// Scopes of the policy that would have allowed what the caller's do not.
+    pub would_allow: Vec<WouldAllow>,
+}
+
+impl Policy {
+    /// Explains one decision.
+    pub fn explain(&self, who: &Principal, action: Action, resource: &Resource) -> Explanation {
+        let scopes: Vec<ScopeSays> =
+            who.scopes.iter().map(|scope| self.scope_says(scope, action, resource.path())).collect();
+        if !scopes.iter().any(|scope| scope.allows) {
+            let would_allow = self.would_allow(who, action, resource.path());
+            return Explanation { verdict: Verdict::OutsideGrants, scopes, visibility: None, would_allow };
+        }
+        let publishes = matches!(action, Action::PublishAgent | Action::RegisterService);
+        let (visible, why) = match resource.facts() {
+            _ if publishes => (true, None),
+            None => (false, Some("nothing lives at this path".to_owned())),
+            Some(entry) => {
+                let (visible, why) = self.sight(who, entry);
+                (visible, Some(why))
+            }
+        };
+        let verdict = if visible { Verdict::Allowed } else { Verdict::Invisible };
+        Explanation { verdict, scopes, visibility: why, would_allow: Vec::new() }
+    }
+
+    fn scope_says(&self, scope: &str, action: Action, path: &str) -> ScopeSays {
+        let ui_scopes = tier_says(self.ui.get(scope), action, path);
+        let block = self.sections.get(scope).and_then(|section| section.agents.as_ref());
+        let agents_block = tier_says(block, action, path);
+        let allows = match (&ui_scopes, &agents_block) {
+            (TierSays::Allows { .. }, TierSays::Allows { .. } | TierSays::Nothing)
+            | (TierSays::Nothing, TierSays::Allows { .. }) => true,
+            (TierSays::Refuses { .. } | TierSays::Nothing, _) | (_, TierSays::Refuses { .. }) => false,
+        };
+        ScopeSays { scope: scope.to_owned(), ui_scopes, agents_block, allows }
+    }
+
+    fn would_allow(&self, who: &Principal, action: Action, path: &str) -> Vec<WouldAllow> {
+        let mut scopes: Vec<&String> = self.ui.keys().chain(self.sections.keys()).collect();
+        scopes.sort();
+        scopes.dedup();
+        let allowing = scopes.into_iter().filter(|scope| !who.scopes.contains(scope)).filter_map(|scope| {
+            let says = self.scope_says(scope, action, path);
+            let line = match (&says.agents_block, &says.ui_scopes) {
+                (TierSays::Allows { line, .. }, _) | (_, TierSays::Allows { line, .. }) => *line,
+                _ => 0,
+            };
+            says.allows.then(|| WouldAllow { scope: scope.clone(), groups: self.groups_of(scope), line })
+        });
+        allowing.collect()
+    }
+
+    fn groups_of(&self, scope: &str) -> Vec<String> {
+        let mapped = self.mappings.iter().filter(|(_, scopes)| scopes.iter().any(|held| held == scope));
+        let mut groups: Vec<String> = mapped.map(|(group, _)| group.clone()).collect();
+        if !self.mappings.contains_key(scope) {
+            groups.push(scope.to_owned());
+        }
+        groups
+    }
+
+    fn sight(&self, who: &Principal, entry: &EntryFacts) -> (bool, String) {
+        let name = entry.visibility.name();
+        let groups = || entry.allowed_groups.iter().find(|group| who.in_group(group));
+        if entry.visibility == Visibility::Public {
+            return (true, "public".to_owned());
+        }
+        if !entry.owner.is_empty() && entry.owner == who.username {
+            return (true, format!("{name}, and the caller registered it"));
+        }
+        if self.is_admin(who) {
+            return (true, format!("{name}, and the caller is an admin"));
+        }
+        match (entry.visibility, groups()) {
+            (Visibility::GroupRestricted, Some(group)) => {
+                (true, format!("{name}, and the caller is in '{group}'"))
+            }
+            (Visibility::GroupRestricted, None) => {
+                (false, format!("{name}, and the caller is in none of its allowed groups"))
+            }
+            (Visibility::Public | Visibility::Private, _) => {
+                (false, format!("{name}, and the caller neither registered it nor is an admin"))
+            }
+        }
+    }
+}
+
+fn tier_says(tier: Option<&Grants>, action: Action, path: &str) -> TierSays {
+    let Some(grants) = tier else { return TierSays::Nothing };
+    match grants.rule(action, path) {
+        Some(Rule { pattern, line }) => TierSays::Allows { resource: pattern.to_string(), line: *line },
+        None => {
+            let rules = grants.0.get(&action).map(Vec::as_slice).unwrap_or_default();
+            TierSays::Refuses { reaches: rules.iter().map(|rule| rule.pattern.to_string()).collect() }
+        }
+    }
+}

@@ -65,6 +65,19 @@ impl Action {
         Action::AGENT.into_iter().chain(Action::SERVICE).find(|action| action.name() == name)
     }
 
+    /// Whether it changes something: the audit trail holds every such request.
+    pub fn changes(self) -> bool {
+        match self {
+            Action::PublishAgent
+            | Action::ModifyAgent
+            | Action::DeleteAgent
+            | Action::RegisterService
+            | Action::ToggleService
+            | Action::ModifyService => true,
+            Action::ListAgents | Action::GetAgent | Action::ListService | Action::HealthCheckService => false,
+        }
+    }
+
     /// Whether it is done to agents (else to MCP servers).
     pub fn is_agent(self) -> bool {
         Action::AGENT.contains(&self)

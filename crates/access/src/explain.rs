@@ -78,6 +78,40 @@ pub struct Explanation {
     pub would_allow: Vec<WouldAllow>,
 }
 
+impl Verdict {
+    /// The word for it, as the audit trail and the API write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Verdict::Allowed => "allowed",
+            Verdict::OutsideGrants => "outside_grants",
+            Verdict::Invisible => "invisible",
+        }
+    }
+}
+
+impl Explanation {
+    /// What decided, in one line: the rule of the first scope that allows, or what stood against it.
+    pub fn reason(&self) -> String {
+        let rule = self.scopes.iter().find(|scope| scope.allows).map(|scope| {
+            let tier = |name: &str, says: &TierSays| match says {
+                TierSays::Allows { resource, line } => {
+                    Some(format!("{name} {}: {resource} (line {line})", scope.scope))
+                }
+                TierSays::Nothing | TierSays::Refuses { .. } => None,
+            };
+            let tiers = [tier("UI-Scopes", &scope.ui_scopes), tier("agents block of", &scope.agents_block)];
+            tiers.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+        });
+        match (self.verdict, rule, &self.visibility) {
+            (Verdict::OutsideGrants, _, _) | (_, None, _) => {
+                "no scope of the caller reaches the path".to_owned()
+            }
+            (Verdict::Invisible, Some(_), Some(why)) => why.clone(),
+            (Verdict::Allowed | Verdict::Invisible, Some(rule), _) => rule,
+        }
+    }
+}
+
 impl Policy {
     /// Explains one decision.
     pub fn explain(&self, who: &Principal, action: Action, resource: &Resource) -> Explanation {

@@ -4,6 +4,7 @@
 //! and decides what a [`Principal`] may do to a [`Resource`].
 
 mod action;
+mod compare;
 mod decide;
 mod explain;
 mod grants;
@@ -20,6 +21,7 @@ pub mod spelling;
 mod yaml;
 
 pub use action::Action;
+pub use compare::Change;
 pub use decide::{Denied, Permit, View};
 pub use explain::{Explanation, ScopeSays, TierSays, Verdict, WouldAllow};
 pub use live::{LivePolicy, Offered, PolicyState};

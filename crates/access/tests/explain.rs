@@ -32,6 +32,7 @@ fn every_tier_speaks_with_its_line() {
     assert_eq!(why.scopes[0].ui_scopes, TierSays::Allows { resource: "/team/*".into(), line: 2 });
     assert_eq!(why.scopes[0].agents_block, TierSays::Allows { resource: "/team/x".into(), line: 8 });
     assert_eq!(why.visibility.as_deref(), Some("public"));
+    assert_eq!(why.reason(), "UI-Scopes both: /team/* (line 2) and agents block of both: /team/x (line 8)");
 
     let why = policy.explain(&staff, Action::GetAgent, &Resource::vacant("/a"));
     assert_eq!(why.verdict, Verdict::OutsideGrants);

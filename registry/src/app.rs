@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
-use access::Policy;
+use access::{Action, DecisionRecord, Denied, LivePolicy, Permit, Policy, Resource, Verdict};
+use boot::audit::Audit;
 use catalog::CardRules;
 use store::AgentStore;
 use token::Clock;
 
 use crate::agents::EndpointRules;
+use crate::identity::Caller;
 use crate::indexing::Index;
 use crate::{Seal, openapi};
+
+/// Our name in the audit trail.
+const SERVER: &str = "registry";
 
 /// One registry.
 pub struct App {
     /// Who may do what.
-    pub policy: Arc<Policy>,
+    pub policy: LivePolicy,
     /// Where agents are kept.
     pub store: Arc<dyn AgentStore>,
     /// Where they are found by meaning.
@@ -23,6 +28,8 @@ pub struct App {
     pub seal: Seal,
     /// What the operator has loosened about cards.
     pub rules: CardRules,
+    /// Where denied and changing requests are recorded.
+    pub audit: Audit,
     /// Which agents may be looked at.
     pub endpoints: EndpointRules,
     /// The gateway's address, for the OpenAPI document.
@@ -32,11 +39,61 @@ pub struct App {
 }
 
 impl App {
+    /// Decides, and puts what was denied or will change something into the audit trail.
+    pub(crate) fn decide(
+        &self,
+        caller: &Caller,
+        action: Action,
+        resource: &Resource,
+    ) -> Result<Permit, Denied> {
+        let decided = caller.policy.decide(&caller.who, action, resource);
+        let verdict = match &decided {
+            Ok(_) if !action.changes() => return decided,
+            Ok(_) => Verdict::Allowed,
+            Err(Denied::OutsideGrants(_)) => Verdict::OutsideGrants,
+            Err(Denied::Invisible) => Verdict::Invisible,
+        };
+        self.audit.record(&DecisionRecord {
+            time: (self.clock)(),
+            server: SERVER,
+            request_id: &caller.request_id,
+            who: Some(&caller.who.username),
+            client_id: caller.who.client_id.as_deref(),
+            action: action.name(),
+            resource: resource.path(),
+            verdict: verdict.name(),
+            rule: Some(caller.policy.explain(&caller.who, action, resource).reason()),
+            policy_version: caller.policy.version(),
+        });
+        decided
+    }
+
+    /// Records a request by nobody.
+    pub(crate) fn record_stranger(&self, request_id: &str, method: &str, path: &str, policy: &Policy) {
+        self.audit.record(&DecisionRecord {
+            time: (self.clock)(),
+            server: SERVER,
+            request_id,
+            who: None,
+            client_id: None,
+            action: method,
+            resource: path,
+            verdict: "unauthenticated",
+            rule: None,
+            policy_version: policy.version(),
+        });
+    }
+
     /// Now, as cards write it: RFC 3339 in UTC with `Z`.
     pub(crate) fn now(&self) -> String {
-        let seconds = i64::try_from((self.clock)()).unwrap_or_default();
-        jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
+        instant((self.clock)())
     }
+}
+
+/// Seconds since the epoch as RFC 3339 in UTC with `Z`.
+pub(crate) fn instant(seconds: u64) -> String {
+    let seconds = i64::try_from(seconds).unwrap_or_default();
+    jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
 }
 
 /// The OpenAPI document of a registry behind this gateway, as it is served.

@@ -46,7 +46,7 @@ impl<'a, T: Type> ApiExtractor<'a> for Submitted<T> {
         _options: ExtractParamOptions<()>,
     ) -> Result<Submitted<T>> {
         if !is_json(request).unwrap_or(true) {
-            let message = "send the card as JSON with Content-Type: application/json";
+            let message = "send JSON with Content-Type: application/json";
             return Err(ApiError::MediaType(message.into()).into());
         }
         let object = object(json::read(&bytes(body).await?).map_err(ApiError::from)?)?;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use access::Policy;
+use boot::audit::AuditTo;
 use boot::log::LogFormat;
 use catalog::CardRules;
 use clap::Parser;
@@ -34,6 +35,13 @@ pub struct Options {
     /// The access policy, scopes.yml; the auth-server's own copy.
     #[arg(long, env = "REGISTRY_POLICY", default_value = "scopes.yml")]
     policy: PathBuf,
+    /// Treat what is probably a slip in the policy as a fault.
+    #[arg(long, env = "REGISTRY_STRICT_POLICY")]
+    strict_policy: bool,
+    /// Where denied and changing requests are recorded, one JSON line each: a file, or - for
+    /// standard output. Not recorded when left out.
+    #[arg(long, env = "REGISTRY_AUDIT")]
+    audit: Option<AuditTo>,
     /// Where the auth-server publishes the keys of its identity seal.
     #[arg(long, env = "REGISTRY_IDENTITY_KEYS_URL", conflicts_with = "identity_keys_file")]
     identity_keys_url: Option<String>,
@@ -99,6 +107,12 @@ pub struct Config {
     pub state: PathBuf,
     /// Who may do what.
     pub policy: Policy,
+    /// Its file, followed for changes.
+    pub policy_file: PathBuf,
+    /// Whether slips are faults.
+    pub strict_policy: bool,
+    /// Where decisions are recorded.
+    pub audit: AuditTo,
     /// How callers are recognised.
     pub identity_keys: IdentityKeys,
     /// See the flag.
@@ -123,7 +137,7 @@ impl Config {
         let listen = options.listen.parse::<SocketAddr>();
         let listen =
             listen.map_err(|fault| faults.push(format!("--listen {}: {fault}", options.listen))).ok();
-        let policy = policy(&options.policy, &mut faults);
+        let policy = policy(&options.policy, options.strict_policy, &mut faults);
         let keys = identity_keys(options, &mut faults);
         let public_url = options.public_url.trim_end_matches('/').to_owned();
         if let Err(fault) = url::Url::parse(&public_url) {
@@ -136,6 +150,9 @@ impl Config {
             (Some(listen), Some(policy), Some(identity_keys)) if faults.is_empty() => Ok(Config {
                 listen,
                 policy,
+                policy_file: options.policy.clone(),
+                strict_policy: options.strict_policy,
+                audit: options.audit.clone().unwrap_or_default(),
                 identity_keys,
                 public_url,
                 socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
@@ -156,7 +173,7 @@ impl Config {
     }
 }
 
-fn policy(file: &std::path::Path, faults: &mut Vec<String>) -> Option<Policy> {
+fn policy(file: &std::path::Path, strict: bool, faults: &mut Vec<String>) -> Option<Policy> {
     let text = match std::fs::read_to_string(file) {
         Ok(text) => text,
         Err(fault) => {
@@ -164,7 +181,7 @@ fn policy(file: &std::path::Path, faults: &mut Vec<String>) -> Option<Policy> {
             return None;
         }
     };
-    match Policy::parse(&text) {
+    match Policy::parse(&text).and_then(|policy| if strict { policy.strict() } else { Ok(policy) }) {
         Ok(policy) => Some(policy),
         Err(found) => {
             faults.extend(found.iter().map(|fault| format!("{}: {fault}", file.display())));

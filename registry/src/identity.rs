@@ -6,8 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::Principal;
 use access::identity::{self, IdentityClaims};
+use access::{Action, Policy, Principal, View};
 use moka::sync::Cache;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -31,6 +31,8 @@ pub struct Seal {
 
 struct Sealed {
     principal: Arc<Principal>,
+    /// The policy whose scopes the principal has.
+    policy: String,
     /// Seconds since the epoch.
     expires_at: u64,
 }
@@ -58,20 +60,23 @@ impl Seal {
         self.issuer[0].keys.state()
     }
 
-    async fn open(&self, sealed: &str, now: u64) -> Result<Arc<Principal>, TokenError> {
-        if let Some(known) = self.verified.get(sealed)
-            && !token::expired(known.expires_at, now)
-        {
-            return Ok(known.principal.clone());
-        }
-        let verified = token::verify::<IdentityClaims, _>(sealed, &self.issuer, now).await?;
-        let principal = Arc::new(verified.claims.into_principal());
-        let entry = Sealed { principal: principal.clone(), expires_at: verified.expires_at };
-        self.verified.insert(sealed.into(), Arc::new(entry));
-        Ok(principal)
+    async fn open(&self, sealed: &str, policy: &Policy, now: u64) -> Result<Arc<Principal>, TokenError> {
+        let known = match self.verified.get(sealed) {
+            Some(known) if !token::expired(known.expires_at, now) => known,
+            Some(_) | None => {
+                let verified = token::verify::<IdentityClaims, _>(sealed, &self.issuer, now).await?;
+                let sealed_with = verified.claims.policy.clone();
+                let principal = Arc::new(verified.claims.into_principal());
+                let entry = Sealed { principal, policy: sealed_with, expires_at: verified.expires_at };
+                let entry = Arc::new(entry);
+                self.verified.insert(sealed.into(), entry.clone());
+                entry
+            }
+        };
+        Ok(under(policy, &known))
     }
 
-    async fn read(&self, request: &Request, now: u64) -> Result<Arc<Principal>, ApiError> {
+    async fn read(&self, request: &Request, policy: &Policy, now: u64) -> Result<Arc<Principal>, ApiError> {
         let mut sealed = request.headers().get_all(identity::SEALED).iter();
         match (sealed.next(), sealed.next()) {
             (None, _) if self.trust_plain_headers => {
@@ -81,12 +86,23 @@ impl Seal {
             }
             (Some(one), None) => {
                 let one = one.to_str().map_err(|_| ApiError::Unauthenticated)?;
-                self.open(one, now).await.map_err(refusal)
+                self.open(one, policy, now).await.map_err(refusal)
             }
             // None, or two of which one must be forged.
             (None, _) | (Some(_), Some(_)) => Err(ApiError::Unauthenticated),
         }
     }
+}
+
+/// The caller as this policy sees him. The two servers read one file, but for a moment one has
+/// the new content and the other the old: then the groups are mapped again here, so that a
+/// decision is never made half by each. Without groups the scopes are the token's own words.
+fn under(policy: &Policy, known: &Sealed) -> Arc<Principal> {
+    if known.policy == policy.version() || known.principal.groups.is_empty() {
+        return known.principal.clone();
+    }
+    let scopes = policy.scopes_for(&known.principal.groups);
+    Arc::new(Principal { scopes, ..Principal::clone(&known.principal) })
 }
 
 fn refusal(error: TokenError) -> ApiError {
@@ -99,8 +115,25 @@ fn refusal(error: TokenError) -> ApiError {
     }
 }
 
-/// The caller of an operation.
-pub(crate) struct Caller(pub(crate) Arc<Principal>);
+/// The caller of an operation, and what the whole request is decided with: one policy from
+/// its beginning to its end, also when the file changes in between.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) who: Arc<Principal>,
+    pub(crate) policy: Arc<Policy>,
+    /// The gateway's id of the request.
+    pub(crate) request_id: String,
+}
+
+impl Caller {
+    /// What the caller may do, for one action.
+    pub(crate) fn view(&self, action: Action) -> View<'_> {
+        self.policy.view(&self.who, action)
+    }
+}
+
+/// The header with the request's id; set by the route table where the gateway has not.
+pub(crate) const REQUEST_ID: &str = "x-request-id";
 
 /// The scheme's name in the OpenAPI document.
 const SCHEME: &str = "bearerAuth";
@@ -138,7 +171,14 @@ impl<'a> ApiExtractor<'a> for Caller {
         _options: ExtractParamOptions<()>,
     ) -> Result<Caller> {
         let app = request.data::<Arc<App>>().ok_or_else(|| ApiError::ours("the app is not there"))?;
-        let principal = app.seal.read(request, (app.clock)()).await?;
-        Ok(Caller(principal))
+        let policy = app.policy.current();
+        let request_id = request.header(REQUEST_ID).unwrap_or_default().to_owned();
+        match app.seal.read(request, &policy, (app.clock)()).await {
+            Ok(who) => Ok(Caller { who, policy, request_id }),
+            Err(error) => {
+                app.record_stranger(&request_id, request.method().as_str(), request.uri().path(), &policy);
+                Err(error.into())
+            }
+        }
     }
 }

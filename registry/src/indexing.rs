@@ -9,12 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use access::{Action, Policy, Principal, Resource};
+use access::{Action, Resource};
 use arc_swap::ArcSwap;
 use catalog::EntryPath;
 use search::{Bert, Embedder, Engine, Hit, ModelSource, SavedVectors, VectorsError};
 use store::AgentStore;
 use tokio::sync::Semaphore;
+
+use crate::identity::Caller;
 
 /// How often everything is compared with the store, and changed vectors are saved.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -151,8 +153,7 @@ impl Index {
     /// The entries most like the text among those the caller may see and that are enabled.
     pub(crate) async fn nearest(
         &self,
-        policy: &Arc<Policy>,
-        caller: &Arc<Principal>,
+        caller: &Caller,
         text: &str,
         k: usize,
     ) -> Result<Vec<Hit>, &'static str> {
@@ -161,9 +162,9 @@ impl Index {
             State::Loading => return Err("the model is being loaded"),
             State::Off(_) => return Err("there is no model; /health says why"),
         };
-        let (policy, caller, text) = (policy.clone(), caller.clone(), text.to_owned());
+        let (caller, text) = (caller.clone(), text.to_owned());
         let searched = self.0.compute(move || {
-            let view = policy.view(&caller, Action::ListAgents);
+            let view = caller.view(Action::ListAgents);
             engine.nearest(&text, k, |facts| facts.enabled && view.sees(&facts.resource))
         });
         let failed = |cause: String| {

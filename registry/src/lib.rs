@@ -10,6 +10,7 @@ mod health;
 mod identity;
 pub mod indexing;
 pub mod openapi;
+mod policy;
 mod routes;
 mod server;
 

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use access::{LivePolicy, Offered};
+use boot::audit::Audit;
+use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
 use registry::indexing::Index;
@@ -41,6 +44,7 @@ fn start(config: Config, options: &Options) -> Result<(), String> {
 }
 
 async fn serve(config: Config, options: &Options) -> Result<(), String> {
+    let watch = FileWatch::new(&config.policy_file);
     let stop = boot::stop::Stop::listen().map_err(|fault| fault.to_string())?;
     config.policy.warnings().iter().for_each(|warning| tracing::warn!("scopes.yml, {warning}"));
     if config.trust_plain_headers {
@@ -54,7 +58,8 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     let keys = identity_keys(config.identity_keys, &clock)?;
     let index = Index::new(store.clone(), Some(config.state.join("vectors.bin")));
     let app = Arc::new(App {
-        policy: Arc::new(config.policy),
+        policy: LivePolicy::new(config.policy, config.strict_policy, (clock)()),
+        audit: Audit::start(&config.audit).map_err(|fault| format!("--audit: {fault}"))?,
         seal: Seal::new(keys, config.trust_plain_headers),
         rules: config.rules,
         endpoints: config.endpoints,
@@ -64,13 +69,14 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         clock,
     });
     let bound = bind(config.listen, config.socket).await?;
+    let following = tokio::spawn(follow_policy(app.clone(), watch));
     let indexing = tokio::spawn(index.clone().run(config.model));
     let ready = serde_json::json!({"url": format!("http://{}", bound.address), "socket": bound.socket});
     println!("registry: serving on http://{}", bound.address);
     if let Some(file) = &options.ready_file {
         boot::files::replace(file, ready.to_string().as_bytes()).map_err(|fault| fault.to_string())?;
     }
-    tracing::info!(%ready, agents = app.store.catalogue().len(), policy = app.policy.version(), "serving");
+    tracing::info!(%ready, agents = app.store.catalogue().len(), policy = app.policy.current().version(), "serving");
     let stopped = async {
         let signal = stop.wait().await;
         tracing::info!(signal, "stopping");
@@ -78,9 +84,29 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     let server = poem::Server::new_with_acceptor(bound.acceptor);
     let served = server.run_with_graceful_shutdown(endpoint(&app), stopped, Some(GRACE)).await;
     indexing.abort();
+    following.abort();
     index.save();
     bound.socket.iter().for_each(|socket| drop(std::fs::remove_file(socket)));
     served.map_err(|fault| fault.to_string())
+}
+
+/// Puts each new content of the policy's file into force, or says why not.
+async fn follow_policy(app: Arc<App>, mut watch: FileWatch) {
+    loop {
+        match watch.changed().await {
+            Err(fault) => {
+                tracing::error!(%fault, "scopes.yml cannot be read; the policy before stays in force");
+                app.policy.unreadable(&fault.to_string());
+            }
+            Ok(text) => match app.policy.offer(&text, (app.clock)()) {
+                Offered::Loaded => tracing::info!(version = app.policy.current().version(), "policy loaded"),
+                Offered::Unchanged => {}
+                Offered::Refused => app.policy.state().faults.iter().for_each(|fault| {
+                    tracing::error!("scopes.yml, {fault}; the policy before stays in force");
+                }),
+            },
+        }
+    }
 }
 
 fn clock() -> Clock {

@@ -11,14 +11,15 @@ use serde_json::{Value, json};
 use crate::App;
 use crate::agents::Agents;
 use crate::discover::Discovery;
+use crate::policy::Access;
 use crate::routes::System;
 
 /// All operations of the registry.
-pub(crate) type Api = (Agents, Discovery, System);
+pub(crate) type Api = (Agents, Discovery, Access, System);
 
 /// The operations, ready to be served and documented.
 pub(crate) fn service(app: &Arc<App>) -> OpenApiService<Api, ()> {
-    described((Agents(app.clone()), Discovery(app.clone()), System(app.clone())))
+    described((Agents(app.clone()), Discovery(app.clone()), Access(app.clone()), System(app.clone())))
 }
 
 fn described(api: Api) -> OpenApiService<Api, ()> {
@@ -46,7 +47,7 @@ pub(crate) fn document(service: &OpenApiService<Api, ()>, server: &str) -> Strin
 }
 
 /// Which refusals each operation can answer with; every protected one also 401, 500 and 503.
-const REFUSALS: [(&str, &[&str]); 10] = [
+const REFUSALS: [(&str, &[&str]); 12] = [
     ("registerAgent", &["400", "403", "409", "413", "415", "422"]),
     ("listAgents", &["400", "422"]),
     ("getAgent", &["400", "403", "404"]),
@@ -56,6 +57,8 @@ const REFUSALS: [(&str, &[&str]); 10] = [
     ("toggleAgent", &["400", "403", "404", "413", "415", "422"]),
     ("discoverAgents", &["400", "413", "415", "422"]),
     ("discoverAgentsSemantic", &["400", "413", "415", "422"]),
+    ("explainAccess", &["400", "403", "413", "415", "422"]),
+    ("simulateAccess", &["400", "403", "413", "415", "422"]),
     ("health", &[]),
 ];
 

@@ -14,6 +14,7 @@ use tracing::Instrument as _;
 use crate::agents::{Tag, url};
 use crate::error::ApiError;
 use crate::health::{Health, HealthAnswer};
+use crate::identity::REQUEST_ID;
 use crate::{App, openapi};
 
 /// The operations that need no caller.
@@ -60,9 +61,6 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
         .boxed()
 }
 
-/// The name under which the gateway and the log know a request.
-const REQUEST_ID: &str = "x-request-id";
-
 /// Answers one request; errors leave in one form, whoever made them.
 async fn answer<E>(next: &E, mut request: Request, allow: &[(String, String)], direct: &AtomicU64) -> Response
 where
@@ -77,6 +75,9 @@ where
         Ok(canonical) => {
             if let Some(uri) = canonical.and_then(|target| target.parse::<Uri>().ok()) {
                 *request.uri_mut() = uri;
+            }
+            if let Ok(id) = id.parse() {
+                request.headers_mut().insert(REQUEST_ID, id);
             }
             let path = request.uri().path().to_owned();
             let work = async {

@@ -13,6 +13,12 @@ const PUBLIC: [&str; 1] = ["health"];
 /// Operations that answer everybody, with what he may see. This list may only shrink.
 const FILTERED: [&str; 3] = ["listAgents", "discoverAgents", "discoverAgentsSemantic"];
 
+/// Operations for admins, that a caller of the right group is refused as well. May grow with care.
+const ADMINS: [&str; 1] = ["simulateAccess"];
+
+/// Operations anybody who is recognised may call about himself.
+const ABOUT_ONESELF: [&str; 1] = ["explainAccess"];
+
 /// What an operation is called with to do something to `/data-analysis`.
 fn call(id: &str, target: &str) -> (String, Option<Value>) {
     let target = target.replace("{path}", "data-analysis");
@@ -20,6 +26,8 @@ fn call(id: &str, target: &str) -> (String, Option<Value>) {
         "registerAgent" => (target, Some(card("/data-analysis", "D", "d"))),
         "updateAgent" | "patchAgent" => (target, Some(json!({"description": "new"}))),
         "toggleAgent" => (format!("{target}?enabled=true"), None),
+        "explainAccess" => (target, Some(json!({"action": "get_agent", "resource": "/data-analysis"}))),
+        "simulateAccess" => (target, Some(json!({"policy": ""}))),
         "discoverAgents" => (format!("{target}?skills=x"), None),
         "discoverAgentsSemantic" => (format!("{target}?query=x"), None),
         _ => (target, None),
@@ -43,7 +51,8 @@ async fn every_operation_asks_who_is_calling_and_whether_he_may() {
                 let expected = match role {
                     _ if PUBLIC.contains(&id) => 200..=200,
                     Role::Nobody => 401..=401,
-                    _ if FILTERED.contains(&id) => 200..=200,
+                    _ if FILTERED.contains(&id) || ABOUT_ONESELF.contains(&id) => 200..=200,
+                    _ if ADMINS.contains(&id) => 403..=403,
                     Role::Lob2 => 200..=299,
                     _ => 403..=403,
                 };

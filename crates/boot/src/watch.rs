@@ -17,7 +17,7 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct FileWatch {
     path: PathBuf,
-    /// What was there when the content was last taken; `None` while there is no file.
+    /// What was there when the content was last taken; `None` while there is no file, or nothing was taken.
     taken: Option<Stamp>,
 }
 
@@ -31,10 +31,10 @@ struct Stamp {
 }
 
 impl FileWatch {
-    /// Starts to follow a file. Make it before the content is read for the first time: a
-    /// change in between is then noticed.
+    /// Starts to follow a file. The first content that is handed out is the one that is there,
+    /// so that a change since the caller's own reading is not missed.
     pub fn new(path: &Path) -> FileWatch {
-        FileWatch { path: path.to_owned(), taken: stamp(path) }
+        FileWatch { path: path.to_owned(), taken: None }
     }
 
     /// Waits for the next content. One that is still being written is not taken: the file must
@@ -83,6 +83,7 @@ mod tests {
         let path = folder.path().join("scopes.yml");
         std::fs::write(&path, "one").expect("written");
         let mut watch = FileWatch::new(&path);
+        assert_eq!(watch.changed().await.expect("read"), "one");
 
         std::fs::write(&path, "two").expect("in place");
         assert_eq!(watch.changed().await.expect("read"), "two");

@@ -40,6 +40,9 @@ pub(crate) enum Tag {
     /// Finding agents.
     #[oai(rename = "discovery")]
     Discovery,
+    /// Why decisions are what they are, and what another policy would change.
+    #[oai(rename = "access")]
+    Access,
     /// How the registry is doing.
     #[oai(rename = "system")]
     System,
@@ -67,7 +70,7 @@ impl Agents {
         verify_endpoint: Query<Option<Flag>>,
         card: Submitted<AgentCard>,
     ) -> Result<RegisterAnswer, ApiError> {
-        let entry = publish::publish(&self.0, &caller.0, card.object).await?;
+        let entry = publish::publish(&self.0, &caller, card.object).await?;
         let warning = match verify_endpoint.0 {
             Some(Flag(true)) => endpoint::look(&entry.url, self.0.endpoints).await,
             Some(Flag(false)) | None => None,
@@ -100,7 +103,7 @@ impl Agents {
     ) -> Result<ListAnswer, ApiError> {
         let enabled_only = enabled_only.0.is_some_and(|flag| flag.0);
         let filter = body::filter(query.0, enabled_only, visibility.0, tag.0, cursor.0, limit.0)?;
-        let page = read::list(&self.0, &caller.0, &filter);
+        let page = read::list(&self.0, &caller, &filter);
         Ok(ListAnswer::Agents(Json(AgentList::new(&page))))
     }
 
@@ -117,7 +120,7 @@ impl Agents {
         #[oai(name = "If-None-Match")]
         if_none_match: Header<Option<String>>,
     ) -> Result<CardAnswer, ApiError> {
-        let entry = read::get(&self.0, &caller.0, &entry_path(&path.0)?)?;
+        let entry = read::get(&self.0, &caller, &entry_path(&path.0)?)?;
         if conditions::not_modified(if_none_match.0.as_deref(), &entry.etag) {
             return Ok(CardAnswer::NotModified(entry.etag.clone()));
         }
@@ -171,7 +174,7 @@ impl Agents {
         #[oai(name = "If-Match")]
         if_match: Header<Option<String>>,
     ) -> Result<RemoveAnswer, ApiError> {
-        remove::remove(&self.0, &caller.0, &entry_path(&path.0)?, if_match.0.as_deref()).await?;
+        remove::remove(&self.0, &caller, &entry_path(&path.0)?, if_match.0.as_deref()).await?;
         Ok(RemoveAnswer::Gone)
     }
 
@@ -197,7 +200,7 @@ impl Agents {
     ) -> Result<ToggleAnswer, ApiError> {
         let path = entry_path(&path.0)?;
         let enabled = ToggleInput::read(&input.values)?;
-        let entry = toggle::toggle(&self.0, &caller.0, &path, enabled).await?;
+        let entry = toggle::toggle(&self.0, &caller, &path, enabled).await?;
         Ok(ToggleAnswer::Toggled(Json(Toggled::new(&entry))))
     }
 }
@@ -212,7 +215,7 @@ impl Agents {
         card: Submitted<AgentCardChange>,
     ) -> Result<ChangedAnswer, ApiError> {
         let path = entry_path(path)?;
-        let entry = update::update(&self.0, &caller.0, &path, change, if_match, &card.object).await?;
+        let entry = update::update(&self.0, caller, &path, change, if_match, &card.object).await?;
         Ok(ChangedAnswer::Card(AgentCard(entry.json().clone()), entry.etag.clone()))
     }
 }

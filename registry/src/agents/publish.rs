@@ -2,43 +2,44 @@
 
 use std::sync::Arc;
 
-use access::{Action, Denied, Permit, Principal, Resource};
+use access::{Action, Permit, Resource};
 use catalog::{AgentDraft, AgentEntry, TrustLevel};
 use serde_json::{Map, Value};
 
 use crate::App;
 use crate::error::ApiError;
+use crate::identity::Caller;
 
 /// Registers a card for its caller.
 pub(crate) async fn publish(
     app: &App,
-    caller: &Principal,
+    caller: &Caller,
     card: Map<String, Value>,
 ) -> Result<Arc<AgentEntry>, ApiError> {
-    refuse_outsiders(app, caller, &card)?;
+    let permit = permit(app, caller, &card)?;
     let draft = AgentDraft::read(card, app.rules)?;
-    let vacant = Resource::vacant(draft.path().as_str());
-    let permit = app.policy.decide(caller, Action::PublishAgent, &vacant)?;
     check_trust(&permit, draft.trust(), TrustLevel::Community)?;
-    let registrant = registrant(&permit, &draft, &caller.username);
+    let registrant = registrant(&permit, &draft, &caller.who.username);
     let entry = draft.into_new_entry(&registrant, &app.now())?;
     let entry = app.store.insert(&permit, entry).await?;
-    tracing::info!(path = %entry.path, by = caller.username, "registered");
+    tracing::info!(path = %entry.path, by = caller.who.username, "registered");
     app.index.follow(&entry.path).await;
     Ok(entry)
 }
 
 /// Who may not publish there is told so before his card is looked at: it is not for him to
 /// learn what is wrong with it, nor for us to find out.
-fn refuse_outsiders(app: &App, caller: &Principal, card: &Map<String, Value>) -> Result<(), ApiError> {
-    let permitted = match AgentDraft::wanted_path(card) {
-        Some(path) => {
-            app.policy.decide(caller, Action::PublishAgent, &Resource::vacant(path.as_str())).map(drop)
+fn permit(app: &App, caller: &Caller, card: &Map<String, Value>) -> Result<Permit, ApiError> {
+    match AgentDraft::wanted_path(card) {
+        Some(path) => Ok(app.decide(caller, Action::PublishAgent, &Resource::vacant(path.as_str()))?),
+        None if caller.view(Action::PublishAgent).reaches_anything() => {
+            // The card cannot be read either, and reading it tells every fault at once.
+            AgentDraft::read(card.clone(), app.rules)?;
+            Err(ApiError::ours("a card without a path was read"))
         }
-        None if app.policy.view(caller, Action::PublishAgent).reaches_anything() => Ok(()),
-        None => Err(Denied::OutsideGrants(Action::PublishAgent)),
-    };
-    Ok(permitted?)
+        // No path is spelled so: the answer is that of a caller who may publish nowhere.
+        None => Ok(app.decide(caller, Action::PublishAgent, &Resource::vacant("/"))?),
+    }
 }
 
 /// Only an admin may vouch for an agent beyond what it has.

@@ -2,31 +2,32 @@
 
 use std::sync::Arc;
 
-use access::{Action, Permit, Principal, Resource, Visibility};
+use access::{Action, Permit, Resource, Visibility};
 use catalog::{AgentEntry, EntryPath};
 
 use crate::App;
 use crate::error::ApiError;
+use crate::identity::Caller;
 
 /// Decides an action on whatever lives at a path, and hands that out with the permit.
 pub(super) fn permitted(
     app: &App,
-    caller: &Principal,
+    caller: &Caller,
     action: Action,
     path: &EntryPath,
 ) -> Result<(Permit, Arc<AgentEntry>), ApiError> {
     let catalogue = app.store.catalogue();
     match catalogue.get(path) {
-        Some(entry) => Ok((app.policy.decide(caller, action, &entry.resource)?, entry.clone())),
+        Some(entry) => Ok((app.decide(caller, action, &entry.resource)?, entry.clone())),
         None => {
-            app.policy.decide(caller, action, &Resource::vacant(path.as_str()))?;
+            app.decide(caller, action, &Resource::vacant(path.as_str()))?;
             Err(ApiError::Absent)
         }
     }
 }
 
 /// The agent at a path.
-pub(crate) fn get(app: &App, caller: &Principal, path: &EntryPath) -> Result<Arc<AgentEntry>, ApiError> {
+pub(crate) fn get(app: &App, caller: &Caller, path: &EntryPath) -> Result<Arc<AgentEntry>, ApiError> {
     permitted(app, caller, Action::GetAgent, path).map(|(_, entry)| entry)
 }
 
@@ -52,9 +53,9 @@ pub(crate) struct Page {
 }
 
 /// The agents a caller sees, by path.
-pub(crate) fn list(app: &App, caller: &Principal, filter: &Filter) -> Page {
+pub(crate) fn list(app: &App, caller: &Caller, filter: &Filter) -> Page {
     let catalogue = app.store.catalogue();
-    let view = app.policy.view(caller, Action::ListAgents);
+    let view = caller.view(Action::ListAgents);
     let query = filter.query.as_deref().map(str::to_lowercase);
     let seen =
         |entry: &&Arc<AgentEntry>| filter.admits(entry, query.as_deref()) && view.sees(&entry.resource);

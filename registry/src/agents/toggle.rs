@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use access::{Action, Principal};
+use access::Action;
 use catalog::{AgentEntry, EntryPath};
 
 use super::conditions::settle;
 use super::read::permitted;
 use crate::App;
 use crate::error::ApiError;
+use crate::identity::Caller;
 
 /// Makes an agent found by discovery, or not.
 pub(crate) async fn toggle(
     app: &App,
-    caller: &Principal,
+    caller: &Caller,
     path: &EntryPath,
     enabled: bool,
 ) -> Result<Arc<AgentEntry>, ApiError> {
@@ -22,7 +23,7 @@ pub(crate) async fn toggle(
 
 async fn once(
     app: &App,
-    caller: &Principal,
+    caller: &Caller,
     path: &EntryPath,
     enabled: bool,
 ) -> Result<Arc<AgentEntry>, ApiError> {
@@ -32,7 +33,7 @@ async fn once(
     }
     let next = old.toggled(enabled, &app.now())?;
     let entry = app.store.replace(&permit, &old.etag, next).await?;
-    tracing::info!(path = %entry.path, by = caller.username, enabled, "toggled");
+    tracing::info!(path = %entry.path, by = caller.who.username, enabled, "toggled");
     app.index.follow(&entry.path).await;
     Ok(entry)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use access::{Action, Principal};
+use access::Action;
 use catalog::{AgentDraft, AgentEntry, EntryPath, TrustLevel};
 use serde_json::{Map, Value};
 
@@ -11,6 +11,7 @@ use super::publish::{check_trust, registrant};
 use super::read::permitted;
 use crate::App;
 use crate::error::ApiError;
+use crate::identity::Caller;
 
 /// How a submitted card changes the stored one.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +25,7 @@ pub(crate) enum Change {
 /// Changes the card at a path.
 pub(crate) async fn update(
     app: &App,
-    caller: &Principal,
+    caller: &Caller,
     path: &EntryPath,
     change: Change,
     if_match: Option<&str>,
@@ -35,7 +36,7 @@ pub(crate) async fn update(
 
 async fn once(
     app: &App,
-    caller: &Principal,
+    caller: &Caller,
     path: &EntryPath,
     change: Change,
     if_match: Option<&str>,
@@ -51,7 +52,7 @@ async fn once(
     let registrant = registrant(&permit, &draft, &old.registered_by);
     let next = draft.into_next_entry(&old, &registrant, &app.now())?;
     let entry = app.store.replace(&permit, &old.etag, next).await?;
-    tracing::info!(path = %entry.path, by = caller.username, "updated");
+    tracing::info!(path = %entry.path, by = caller.who.username, "updated");
     app.index.follow(&entry.path).await;
     Ok(entry)
 }

@@ -33,7 +33,7 @@ impl Discovery {
     )]
     async fn discover(&self, caller: Caller, input: Inputs<DiscoverInput>) -> Result<Discovered, ApiError> {
         let wish = body::wish(&input.values)?;
-        let matches = skills::find(&self.0, &caller.0, &wish);
+        let matches = skills::find(&self.0, &caller, &wish);
         Ok(Discovered::Agents(Json(DiscoverAnswer::new(wish, matches))))
     }
 
@@ -49,7 +49,7 @@ impl Discovery {
     )]
     async fn semantic(&self, caller: Caller, input: Inputs<SemanticInput>) -> Result<Searched, ApiError> {
         let question = body::question(&input.values)?;
-        let found = semantic::search(&self.0, &caller.0, &question).await?;
+        let found = semantic::search(&self.0, &caller, &question).await?;
         Ok(Searched::Entities(Json(SemanticAnswer::new(question, &found))))
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use access::{Action, Principal};
+use access::Action;
 use catalog::{AgentEntry, EntryPath};
 
 use crate::App;
 use crate::error::ApiError;
+use crate::identity::Caller;
 
 /// A question in plain words.
 #[derive(Debug)]
@@ -24,19 +25,15 @@ pub(crate) struct Found {
 }
 
 /// The agents that fit best among those the caller may see, best first.
-pub(crate) async fn search(
-    app: &App,
-    caller: &Arc<Principal>,
-    question: &Question,
-) -> Result<Vec<Found>, ApiError> {
+pub(crate) async fn search(app: &App, caller: &Caller, question: &Question) -> Result<Vec<Found>, ApiError> {
     if !question.agents {
         return Ok(Vec::new());
     }
-    let hits = app.index.nearest(&app.policy, caller, &question.query, question.max_results).await;
+    let hits = app.index.nearest(caller, &question.query, question.max_results).await;
     let hits = hits.map_err(ApiError::NoSearch)?;
     // The index may be a moment behind the store; what is shown is decided on the entries of now.
     let catalogue = app.store.catalogue();
-    let view = app.policy.view(caller, Action::ListAgents);
+    let view = caller.view(Action::ListAgents);
     let fresh = hits.into_iter().filter_map(|hit| {
         let entry = catalogue.get(&EntryPath::parse(&hit.key).ok()?)?;
         (entry.enabled && view.sees(&entry.resource))

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use access::{Action, Principal};
+use access::Action;
 use catalog::{AgentEntry, TrustLevel};
 
 use crate::App;
+use crate::identity::Caller;
 
 /// What an agent should be able to do.
 #[derive(Debug)]
@@ -26,9 +27,9 @@ pub(crate) struct Match {
 }
 
 /// The enabled agents the caller may see that fit the wish, best first, ties by path.
-pub(crate) fn find(app: &App, caller: &Principal, wish: &Wish) -> Vec<Match> {
+pub(crate) fn find(app: &App, caller: &Caller, wish: &Wish) -> Vec<Match> {
     let catalogue = app.store.catalogue();
-    let view = app.policy.view(caller, Action::ListAgents);
+    let view = caller.view(Action::ListAgents);
     let mut matches: Vec<Match> = catalogue
         .iter()
         .filter(|entry| entry.enabled && view.sees(&entry.resource))

@@ -4,6 +4,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object};
 
 use crate::App;
+use crate::app::instant;
 
 /// The registry's state; public, so it names nobody and nothing registered.
 #[derive(Object)]
@@ -13,6 +14,7 @@ pub(crate) struct Health {
     status: String,
     /// The version of the access policy in force.
     policy_version: String,
+    policy: PolicyHealth,
     search: SearchHealth,
     identity_keys: KeysHealth,
 }
@@ -23,6 +25,16 @@ pub(crate) enum HealthAnswer {
     /// The registry answers.
     #[oai(status = 200)]
     Health(Json<Health>),
+}
+
+/// How the file of the access policy is doing.
+#[derive(Object)]
+struct PolicyHealth {
+    /// When the policy in force was loaded, RFC 3339 in UTC.
+    loaded_at: String,
+    /// Faults of the file's newest content, which is then not in force; the log and the
+    /// metrics say more. 0 when the newest content is in force.
+    faults: u32,
 }
 
 /// Whether semantic search works.
@@ -46,11 +58,16 @@ struct KeysHealth {
 
 impl Health {
     pub(crate) fn of(app: &App) -> Health {
+        let policy = app.policy.state();
         let search = app.index.report();
         let keys = app.seal.keys();
         Health {
             status: "ok".to_owned(),
-            policy_version: app.policy.version().to_owned(),
+            policy_version: policy.policy.version().to_owned(),
+            policy: PolicyHealth {
+                loaded_at: instant(policy.loaded_at),
+                faults: u32::try_from(policy.faults.len()).unwrap_or(u32::MAX),
+            },
             search: SearchHealth { state: search.state.to_owned(), reason: search.reason },
             identity_keys: KeysHealth {
                 keys: u32::try_from(keys.keys).unwrap_or(u32::MAX),

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use access::identity::{self, IdentityClaims};
-use access::{Policy, Principal};
+use access::{LivePolicy, Policy, Principal};
+use boot::audit::Audit;
 use catalog::CardRules;
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
@@ -21,6 +22,9 @@ use token::{KeySet, LocalKeys, Signer, SigningAlgorithm, key_set};
 
 /// 2025-11-09T10:30:00Z, the guide's own time.
 pub const NOW: u64 = 1_762_684_200;
+
+/// The policy that is shipped.
+pub const SHIPPED: &str = include_str!("../../../deploy/scopes.yml");
 
 /// Callers of the shipped policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,9 +119,8 @@ impl World {
         let index = Index::new(store.clone(), Some(folder.path().join("vectors.bin")));
         index.build(Arc::new(HashedWords::new(256)));
         let mut app = App {
-            policy: Arc::new(
-                Policy::parse(include_str!("../../../deploy/scopes.yml")).expect("the shipped policy"),
-            ),
+            policy: LivePolicy::new(Policy::parse(SHIPPED).expect("the shipped policy"), false, NOW),
+            audit: Audit::default(),
             store,
             index,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),
@@ -144,7 +147,7 @@ impl World {
             username: role.username().into(),
             client_id: Some(role.username().into()),
             groups: role.groups().iter().map(|group| (*group).to_owned()).collect(),
-            scopes: self.app.policy.scopes_for(role.groups()),
+            scopes: self.app.policy.current().scopes_for(role.groups()),
         }
     }
 
@@ -154,7 +157,7 @@ impl World {
         IdentityClaims::new(
             &self.principal(role),
             "sub",
-            self.app.policy.version(),
+            self.app.policy.current().version(),
             now,
             now + 60,
             "jti".into(),

@@ -1,0 +1,36 @@
+//! What another policy would do.
+
+use access::{Change, Fault, Policy, Resource};
+
+use crate::App;
+use crate::error::ApiError;
+use crate::identity::Caller;
+
+/// A candidate's faults, or what it would change.
+pub(super) struct Answer {
+    pub(super) version: Option<String>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) warnings: Vec<Fault>,
+    pub(super) changes: Vec<Change>,
+}
+
+/// Compares a candidate with the policy in force; changes nothing.
+pub(super) fn simulate(app: &App, caller: &Caller, candidate: &str) -> Result<Answer, ApiError> {
+    if !caller.policy.is_admin(&caller.who) {
+        return Err(ApiError::Forbidden("only an admin may simulate a policy".to_owned()));
+    }
+    let candidate = match Policy::parse(candidate) {
+        Ok(policy) => policy,
+        Err(faults) => {
+            return Ok(Answer { version: None, faults, warnings: Vec::new(), changes: Vec::new() });
+        }
+    };
+    let catalogue = app.store.catalogue();
+    let entries: Vec<&Resource> = catalogue.iter().map(|entry| &*entry.resource).collect();
+    Ok(Answer {
+        version: Some(candidate.version().to_owned()),
+        faults: Vec::new(),
+        warnings: candidate.warnings().to_vec(),
+        changes: caller.policy.compare(&candidate, &entries),
+    })
+}

@@ -11,7 +11,7 @@ use token::Clock;
 use crate::agents::EndpointRules;
 use crate::identity::Caller;
 use crate::indexing::Index;
-use crate::{Seal, openapi};
+use crate::{Metrics, Seal, openapi};
 
 /// Our name in the audit trail.
 const SERVER: &str = "registry";
@@ -30,6 +30,8 @@ pub struct App {
     pub rules: CardRules,
     /// Where denied and changing requests are recorded.
     pub audit: Audit,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Which agents may be looked at.
     pub endpoints: EndpointRules,
     /// The gateway's address, for the OpenAPI document.

@@ -23,6 +23,9 @@ pub struct Options {
     /// Address to serve on; port 0 takes a free one.
     #[arg(long, env = "REGISTRY_LISTEN", default_value = "127.0.0.1:7860")]
     listen: String,
+    /// Address for the operator: /live, /metrics. Keep it off the network; none when left out.
+    #[arg(long, env = "REGISTRY_ADMIN_LISTEN")]
+    admin_listen: Option<String>,
     /// Unix socket to serve on as well (mode 0660): what the gateway should use on one host.
     #[arg(long, env = "REGISTRY_SOCKET")]
     socket: Option<PathBuf>,
@@ -101,6 +104,8 @@ pub enum IdentityKeys {
 pub struct Config {
     /// Where to serve.
     pub listen: SocketAddr,
+    /// Where the operator asks.
+    pub admin_listen: Option<SocketAddr>,
     /// The socket to serve on as well, and the group that may use it.
     pub socket: Option<(PathBuf, Option<String>)>,
     /// Where the state lives.
@@ -137,6 +142,11 @@ impl Config {
         let listen = options.listen.parse::<SocketAddr>();
         let listen =
             listen.map_err(|fault| faults.push(format!("--listen {}: {fault}", options.listen))).ok();
+        let admin = options.admin_listen.as_ref().map(|address| address.parse::<SocketAddr>());
+        let admin_listen = admin.transpose().unwrap_or_else(|fault| {
+            faults.push(format!("--admin-listen: {fault}"));
+            None
+        });
         let policy = policy(&options.policy, options.strict_policy, &mut faults);
         let keys = identity_keys(options, &mut faults);
         let public_url = options.public_url.trim_end_matches('/').to_owned();
@@ -149,6 +159,7 @@ impl Config {
         match (listen, policy, keys) {
             (Some(listen), Some(policy), Some(identity_keys)) if faults.is_empty() => Ok(Config {
                 listen,
+                admin_listen,
                 policy,
                 policy_file: options.policy.clone(),
                 strict_policy: options.strict_policy,

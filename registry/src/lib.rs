@@ -9,6 +9,7 @@ mod error;
 mod health;
 mod identity;
 pub mod indexing;
+mod metrics;
 pub mod openapi;
 mod policy;
 mod routes;
@@ -16,5 +17,6 @@ mod server;
 
 pub use app::{App, openapi_document};
 pub use identity::Seal;
-pub use routes::endpoint;
+pub use metrics::Metrics;
+pub use routes::{endpoint, operators_endpoint};
 pub use server::{Bound, bind};

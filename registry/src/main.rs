@@ -11,7 +11,7 @@ use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
 use registry::indexing::Index;
-use registry::{App, Seal, bind, endpoint};
+use registry::{App, Bound, Metrics, Seal, bind, endpoint, operators_endpoint};
 use store::AgentStore;
 use store::file::FileStore;
 use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
@@ -66,12 +66,23 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         public_url: config.public_url,
         index: index.clone(),
         store,
+        metrics: Metrics::default(),
         clock,
     });
     let bound = bind(config.listen, config.socket).await?;
     let following = tokio::spawn(follow_policy(app.clone(), watch));
     let indexing = tokio::spawn(index.clone().run(config.model));
-    let ready = serde_json::json!({"url": format!("http://{}", bound.address), "socket": bound.socket});
+    let admin = match config.admin_listen {
+        Some(address) => Some(bind(address, None).await?),
+        None => None,
+    };
+    let url = |bound: &Bound| format!("http://{}", bound.address);
+    let ready = serde_json::json!({
+        "url": url(&bound), "socket": bound.socket, "admin_url": admin.as_ref().map(url)
+    });
+    if let Some(admin) = admin {
+        tokio::spawn(poem::Server::new_with_acceptor(admin.acceptor).run(operators_endpoint(&app)));
+    }
     println!("registry: serving on http://{}", bound.address);
     if let Some(file) = &options.ready_file {
         boot::files::replace(file, ready.to_string().as_bytes()).map_err(|fault| fault.to_string())?;

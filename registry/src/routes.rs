@@ -15,7 +15,7 @@ use crate::agents::{Tag, url};
 use crate::error::ApiError;
 use crate::health::{Health, HealthAnswer};
 use crate::identity::REQUEST_ID;
-use crate::{App, openapi};
+use crate::{App, metrics, openapi};
 
 /// The operations that need no caller.
 pub(crate) struct System(pub(crate) Arc<App>);
@@ -42,6 +42,7 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
         poem::get(make_sync(move |_| Html(page.clone())))
     };
     let direct = Arc::new(AtomicU64::new(1));
+    let counting = app.clone();
     let serve_document = make_sync(move |_| {
         Response::builder()
             .content_type("application/json")
@@ -55,10 +56,25 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
         .nest("/", service)
         .data(app.clone())
         .around(move |next, request| {
-            let (allow, direct) = (allow.clone(), direct.clone());
-            async move { Ok(answer(&*next, request, &allow, &direct).await) }
+            let (allow, direct, counted) = (allow.clone(), direct.clone(), counting.clone());
+            async move {
+                let response = answer(&*next, request, &allow, &direct).await;
+                counted.metrics.answered(response.status().as_u16());
+                Ok(response)
+            }
         })
         .boxed()
+}
+
+/// What the operator's own port answers: `/live` and `/metrics`.
+pub fn operators_endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
+    let app = app.clone();
+    let metrics = make_sync(move |_| {
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        Response::builder().content_type(kind).body(metrics::text(&app))
+    });
+    let live = make_sync(|_| Response::builder().content_type("text/plain").body("alive\n"));
+    Route::new().at("/metrics", poem::get(metrics)).at("/live", poem::get(live)).map_to_response().boxed()
 }
 
 /// Answers one request; errors leave in one form, whoever made them.

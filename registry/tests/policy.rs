@@ -193,3 +193,26 @@ async fn denied_and_changing_requests_leave_a_line_each() {
     );
     assert!(!text.contains("eyJ"), "no token");
 }
+
+#[tokio::test]
+async fn the_operator_sees_the_policy_and_its_faults() {
+    use poem::Endpoint;
+    let world = World::new();
+    world.app.policy.offer("UI-Scopes: [\n", NOW + 1);
+    world.ask(Role::Nobody, "GET", "/api/agents", None).await.is(401);
+    let operator = registry::operators_endpoint(&world.app);
+    let request = poem::Request::builder().uri("/metrics".parse().expect("a target")).finish();
+    let text = operator.get_response(request).await.take_body().into_string().await.expect("a body");
+    let version = world.app.policy.current().version().to_owned();
+    for line in [
+        "registry_policy_faults 1",
+        "registry_policy_generation 1",
+        "registry_policy_loaded_seconds 1762684200",
+        &format!("registry_policy{{version=\"{version}\"}} 1"),
+        "registry_answers_total{status=\"4xx\"} 1",
+        "registry_audit_lost_total 0",
+        "registry_search_ready 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+}

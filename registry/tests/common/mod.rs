@@ -14,7 +14,7 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 use registry::agents::EndpointRules;
 use registry::indexing::Index;
-use registry::{App, Seal, endpoint};
+use registry::{App, Metrics, Seal, endpoint};
 use search::HashedWords;
 use serde_json::Value;
 use store::file::FileStore;
@@ -121,6 +121,7 @@ impl World {
         let mut app = App {
             policy: LivePolicy::new(Policy::parse(SHIPPED).expect("the shipped policy"), false, NOW),
             audit: Audit::default(),
+            metrics: Metrics::default(),
             store,
             index,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),

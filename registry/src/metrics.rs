@@ -1,0 +1,70 @@
+//! What an operator's collector reads, in the OpenMetrics text format.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::App;
+
+/// Counts what is counted as it happens; what is a state is read when somebody asks.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// Answers by the first digit of their status.
+    answers: Family<[(&'static str, String); 1], Counter>,
+}
+
+impl Metrics {
+    /// One more answer.
+    pub(crate) fn answered(&self, status: u16) {
+        self.answers.get_or_create(&[("status", format!("{}xx", status / 100))]).inc();
+    }
+}
+
+/// All metrics of a registry as text.
+pub(crate) fn text(app: &App) -> String {
+    let policy = app.policy.state();
+    let mut registry = Registry::with_prefix("registry");
+    registry.register("answers", "Answers by class of status", app.metrics.answers.clone());
+    let lost = Counter::<u64, AtomicU64>::default();
+    lost.inc_by(app.audit.lost());
+    registry.register("audit_lost", "Records of the audit trail that were not written", lost);
+    let states: [(&str, &str, u64); 5] = [
+        ("agents", "Registered agents", app.store.catalogue().len() as u64),
+        ("search_ready", "1 while semantic search works", u64::from(app.index.report().state == "ready")),
+        (
+            "policy_generation",
+            "Contents of scopes.yml that have come into force since the start",
+            policy.generation,
+        ),
+        (
+            "policy_loaded_seconds",
+            "When the policy in force was loaded, in seconds since the epoch",
+            policy.loaded_at,
+        ),
+        (
+            "policy_faults",
+            "Faults of the newest content of scopes.yml, which is then not in force",
+            policy.faults.len() as u64,
+        ),
+    ];
+    for (name, help, value) in states {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        registry.register(name, help, gauge);
+    }
+    let version = Family::<[(&str, String); 1], Gauge>::default();
+    version.get_or_create(&[("version", policy.policy.version().to_owned())]).set(1);
+    registry.register("policy", "The version of the policy in force", version);
+    let mut text = String::new();
+    match encode(&mut text, &registry) {
+        Ok(()) => text,
+        Err(fault) => {
+            tracing::error!(%fault, "the metrics cannot be written");
+            String::new()
+        }
+    }
+}

@@ -41,7 +41,9 @@ pub async fn play(run: &RunFile) -> Outcome<()> {
 fn judge(body: &Value) -> Outcome<()> {
     let entities = body["entities"].as_array().map(Vec::as_slice).unwrap_or_default();
     for entity in entities {
-        println!("    {:<8} {:<28} {}", entity["relevance_score"], text(entity, "path"), text(entity, "url"));
+        // A JSON number does not pad itself.
+        let score = entity["relevance_score"].to_string();
+        println!("    {score:<8} {:<28} {}", text(entity, "path"), text(entity, "url"));
     }
     match entities.first().map(|first| text(first, "path")) {
         Some(EXPECTED) => Ok(()),

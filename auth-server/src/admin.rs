@@ -19,13 +19,17 @@ pub(crate) fn ready(app: &App) -> Reply {
 
 /// The counters, for Prometheus.
 pub(crate) fn metrics(app: &App) -> Reply {
-    Reply::new(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", app.metrics.text())
+    Reply::new(
+        200,
+        "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        app.metrics.text(&app.policy.state(), app.audit.lost()),
+    )
 }
 
 /// Status, policy and issuers: `degraded` while some issuer has no keys or could not be
-/// asked for them the last time.
+/// asked for them the last time, or the newest content of the policy is faulty.
 pub(crate) fn health(app: &App) -> Reply {
-    let mut degraded = false;
+    let mut degraded = !app.policy.state().faults.is_empty();
     let issuers: Vec<Value> = app
         .issuers
         .iter()
@@ -36,6 +40,8 @@ pub(crate) fn health(app: &App) -> Reply {
         })
         .collect();
     let status = if degraded { "degraded" } else { "ok" };
-    Reply::json(200, &json!({"status": status, "policy": app.policy.version(), "issuers": issuers}))
-        .no_store()
+    let policy = app.policy.state();
+    let faults: Vec<String> = policy.faults.iter().map(ToString::to_string).collect();
+    let policy = json!({"version": policy.policy.version(), "loaded_at": policy.loaded_at, "faults": faults});
+    Reply::json(200, &json!({"status": status, "policy": policy, "issuers": issuers})).no_store()
 }

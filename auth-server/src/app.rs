@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use access::Policy;
+use access::{LivePolicy, Offered};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boot::audit::Audit;
+use boot::watch::FileWatch;
 use token::{Clock, RemoteKeys, Signer, SigningAlgorithm};
 
 use crate::config::Config;
@@ -23,7 +25,9 @@ pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 pub struct App {
     pub(crate) public_url: String,
     pub(crate) x_authorization: bool,
-    pub(crate) policy: Policy,
+    pub(crate) policy: LivePolicy,
+    /// Where refused requests are recorded.
+    pub(crate) audit: Audit,
     pub(crate) issuers: Vec<Trusted>,
     pub(crate) embedded: Option<Embedded>,
     /// Signs `X-Identity`.
@@ -61,6 +65,8 @@ impl App {
             .ok();
         let embedded = config.clients.as_ref().map(|clients| Embedded::build(&config, clients));
         let embedded = embedded.transpose().map_err(|fault| faults.push(fault)).ok();
+        let audit =
+            Audit::start(&config.audit).map_err(|fault| faults.push(format!("--audit: {fault}"))).ok();
         let (Some(identity), Some(embedded), true) = (identity, embedded, faults.is_empty()) else {
             return Err(faults);
         };
@@ -68,7 +74,8 @@ impl App {
         Ok(App {
             public_url: config.public_url,
             x_authorization: config.x_authorization,
-            policy: config.policy,
+            policy: LivePolicy::new(config.policy, config.strict_policy, clock()),
+            audit: audit.unwrap_or_default(),
             issuers,
             identity_keys: token::key_set([&identity]),
             identity,
@@ -85,6 +92,30 @@ impl App {
     pub fn keep_keys_fresh(&self) {
         for keys in &self.remote_keys {
             tokio::spawn(keys.clone().keep_fresh());
+        }
+    }
+
+    /// Follows the policy's file: each new content takes force whole, or its faults are told
+    /// and nothing changes. Runs until it is dropped.
+    pub async fn follow_policy(&self, mut watch: FileWatch) {
+        loop {
+            let read = watch.changed().await.map_err(|fault| fault.to_string());
+            self.take_policy(read);
+        }
+    }
+
+    /// Takes one content of the policy's file, or why it cannot be read.
+    pub fn take_policy(&self, read: Result<String, String>) {
+        match self.policy.take(read, self.now()) {
+            Ok(Offered::Loaded) => {
+                // After the change: a proof made with the old policy bears the old number.
+                self.cache.forget();
+                tracing::info!(version = self.policy.current().version(), "policy loaded");
+            }
+            Ok(Offered::Unchanged | Offered::Refused) => {}
+            Err(faults) => faults.iter().for_each(|fault| {
+                tracing::error!("scopes.yml, {fault}; the policy before stays in force");
+            }),
         }
     }
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use access::Policy;
+use boot::audit::AuditTo;
 use boot::log::LogFormat;
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
@@ -54,6 +55,12 @@ pub struct Options {
     /// The access policy, scopes.yml. Required.
     #[arg(long, env = "AUTH_SERVER_POLICY", value_name = "FILE")]
     pub policy: Option<PathBuf>,
+    /// Treat what is probably a slip in the policy as a fault.
+    #[arg(long, env = "AUTH_SERVER_STRICT_POLICY")]
+    pub strict_policy: bool,
+    /// Where refused requests are recorded, one JSON line each: a file, or - for standard output.
+    #[arg(long, env = "AUTH_SERVER_AUDIT", value_name = "FILE")]
+    pub audit: Option<AuditTo>,
     /// Clients of the embedded issuer (YAML: clients: [{client_id, secret_hash, groups}]). Turns the issuer on.
     #[arg(long, env = "AUTH_SERVER_CLIENTS", value_name = "FILE")]
     pub clients: Option<PathBuf>,
@@ -96,6 +103,12 @@ pub struct Config {
     pub state: PathBuf,
     /// The access policy.
     pub policy: Policy,
+    /// Its file, followed for changes.
+    pub policy_file: PathBuf,
+    /// Whether slips are faults, now and later.
+    pub strict_policy: bool,
+    /// Where refused requests are recorded.
+    pub audit: AuditTo,
     /// The embedded issuer's clients; `None` when it is off.
     pub clients: Option<Vec<ClientEntry>>,
     /// The other issuers.
@@ -129,8 +142,9 @@ impl Config {
         let algorithm = faults.read("--signing-algorithm", &options.signing_algorithm, algorithm);
         faults.read("--log", &options.log, boot::log::check);
         let state = faults.required("--state", options.state.clone());
-        let policy =
-            faults.required("--policy", options.policy.as_deref()).and_then(|path| faults.policy(path));
+        let policy = faults
+            .required("--policy", options.policy.as_deref())
+            .and_then(|path| faults.policy(path, options.strict_policy));
         let clients = options.clients.as_deref().map(|path| files::clients(path, &mut faults.0));
         let issuers = options.issuers.as_deref().map(|path| files::issuers(path, &mut faults.0));
         if clients.is_none() && issuers.is_none() {
@@ -161,6 +175,9 @@ impl Config {
                     org,
                     state,
                     policy,
+                    policy_file: options.policy.clone().unwrap_or_default(),
+                    strict_policy: options.strict_policy,
+                    audit: options.audit.clone().unwrap_or_default(),
                     clients,
                     issuers,
                     token_lifetime,
@@ -197,11 +214,12 @@ impl Faults {
         value
     }
 
-    fn policy(&mut self, path: &std::path::Path) -> Option<Policy> {
+    fn policy(&mut self, path: &std::path::Path, strict: bool) -> Option<Policy> {
         let name = path.display();
         let text =
             std::fs::read_to_string(path).map_err(|fault| self.0.push(format!("{name}: {fault}"))).ok()?;
         Policy::parse(&text)
+            .and_then(|policy| if strict { policy.strict() } else { Ok(policy) })
             .map_err(|faults| self.0.extend(faults.iter().map(|fault| format!("{name}: {fault}"))))
             .ok()
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use auth_server::config::{Cli, Command, Config, Options};
 use auth_server::{App, Doors, hash_secret, serve, system_clock, system_random};
 use boot::stop::Stop;
+use boot::watch::FileWatch;
 use boot::{Secret, files, log};
 use clap::Parser;
 
@@ -39,16 +40,22 @@ async fn run(options: &Options) -> Result<(), Vec<String>> {
     for warning in config.policy.warnings() {
         tracing::warn!(%warning, "policy");
     }
+    let watch = FileWatch::new(&config.policy_file);
     let (listen, admin_listen) = (config.listen, config.admin_listen);
     let app = Arc::new(App::build(config, system_clock(), system_random())?);
     let doors = Doors::open(listen, admin_listen).await.map_err(one)?;
     app.keep_keys_fresh();
     announce(options, &doors).map_err(one)?;
+    let following = tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { app.follow_policy(watch).await }
+    });
     serve(doors, app, async {
         let signal = stop.wait().await;
         tracing::info!(signal, "stopping");
     })
     .await;
+    following.abort();
     Ok(())
 }
 

@@ -1,7 +1,9 @@
 //! Counters for the operator, in Prometheus' text format.
 
+use access::PolicyState;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// What is counted. Each counter is a field: counting is one atomic addition, no look-up.
@@ -21,6 +23,10 @@ pub(crate) struct Metrics {
     pub(crate) issued: Counter,
     /// Token requests refused.
     pub(crate) grants_refused: Counter,
+    policy_generation: Gauge,
+    policy_loaded: Gauge,
+    policy_faults: Gauge,
+    audit_lost: Gauge,
 }
 
 impl Metrics {
@@ -45,11 +51,45 @@ impl Metrics {
         let cached = plain("validate_cached", "Tokens whose proof was still in the cache");
         let issued = plain("tokens_issued", "Access tokens issued");
         let grants_refused = plain("grants_refused", "Token requests refused");
-        Metrics { registry, allowed, unauthenticated, forbidden, failed, cached, issued, grants_refused }
+        let mut state = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        Metrics {
+            policy_generation: state(
+                "policy_generation",
+                "Contents of scopes.yml that came into force since the start",
+            ),
+            policy_loaded: state(
+                "policy_loaded_seconds",
+                "When the policy in force was loaded, since the epoch",
+            ),
+            policy_faults: state(
+                "policy_faults",
+                "Faults of the newest content of scopes.yml, not in force then",
+            ),
+            audit_lost: state("audit_lost", "Records of the audit trail that were not written"),
+            registry,
+            allowed,
+            unauthenticated,
+            forbidden,
+            failed,
+            cached,
+            issued,
+            grants_refused,
+        }
     }
 
-    /// All counters as text.
-    pub(crate) fn text(&self) -> String {
+    /// Everything as text; `lost` are the records of the audit trail that were not written.
+    pub(crate) fn text(&self, policy: &PolicyState, lost: u64) -> String {
+        let set = |gauge: &Gauge, value: u64| {
+            gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        set(&self.policy_generation, policy.generation);
+        set(&self.policy_loaded, policy.loaded_at);
+        set(&self.policy_faults, policy.faults.len() as u64);
+        set(&self.audit_lost, lost);
         let mut text = String::new();
         // Writing to a String does not fail.
         let _ = encode(&mut text, &self.registry);

@@ -104,18 +104,13 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
 /// Puts each new content of the policy's file into force, or says why not.
 async fn follow_policy(app: Arc<App>, mut watch: FileWatch) {
     loop {
-        match watch.changed().await {
-            Err(fault) => {
-                tracing::error!(%fault, "scopes.yml cannot be read; the policy before stays in force");
-                app.policy.unreadable(&fault.to_string());
-            }
-            Ok(text) => match app.policy.offer(&text, (app.clock)()) {
-                Offered::Loaded => tracing::info!(version = app.policy.current().version(), "policy loaded"),
-                Offered::Unchanged => {}
-                Offered::Refused => app.policy.state().faults.iter().for_each(|fault| {
-                    tracing::error!("scopes.yml, {fault}; the policy before stays in force");
-                }),
-            },
+        let read = watch.changed().await.map_err(|fault| fault.to_string());
+        match app.policy.take(read, (app.clock)()) {
+            Ok(Offered::Loaded) => tracing::info!(version = app.policy.current().version(), "policy loaded"),
+            Ok(Offered::Unchanged | Offered::Refused) => {}
+            Err(faults) => faults.iter().for_each(|fault| {
+                tracing::error!("scopes.yml, {fault}; the policy before stays in force");
+            }),
         }
     }
 }

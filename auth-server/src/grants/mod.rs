@@ -107,6 +107,7 @@ async fn grant(app: &App, org: &str, request: &TokenRequest<'_>) -> Result<issue
     let client = match form.grant {
         Grant::ClientCredentials => client_credentials::prove(&issuer.clients, form.credentials).await?,
     };
-    let authorization = narrow::narrow(&client, form.scope.as_deref(), &app.policy, issuer.lifetime)?;
+    let authorization =
+        narrow::narrow(&client, form.scope.as_deref(), &app.policy.current(), issuer.lifetime)?;
     issue::issue(&issuer.signer, &issuer.name, authorization, app.now(), app.unique())
 }

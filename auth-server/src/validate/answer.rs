@@ -1,5 +1,8 @@
 //! Outcome → 200, 401, 403, 503. The only place that picks a status of /validate.
 
+use std::borrow::Cow;
+
+use access::{DecisionRecord, Principal};
 use token::TokenError;
 
 use crate::app::App;
@@ -7,12 +10,15 @@ use crate::discovery;
 use crate::reply::{FieldValue, Prepared, Reply};
 
 use super::target::Target;
-use super::{Field, Refusal};
+use super::{Field, Raw, Refusal};
 
 /// Named in every challenge (RFC 9110 section 11.5).
 const REALM: &str = "registry";
 /// When to ask again after a fault of ours, in seconds.
 const RETRY_AFTER: &str = "5";
+
+/// How much of a path is recorded, in bytes: a trail is no place to store things.
+const MOST_RECORDED: usize = 512;
 
 /// Whose fault a refusal is, and so what nginx must do with it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,10 +45,17 @@ pub(super) fn is_ours(why: &TokenError) -> bool {
 }
 
 /// Everything but 200.
-pub(super) fn refused(app: &App, request_id: Field<'_>, target: &Target<'_>, why: &Refusal) -> Reply {
+pub(super) fn refused(
+    app: &App,
+    raw: &Raw<'_>,
+    target: &Target<'_>,
+    who: Option<&Principal>,
+    why: &Refusal,
+) -> Reply {
     let verdict = verdict(why);
     let message = outward(why);
-    log(verdict, request_id, why);
+    log(verdict, raw.request_id, why);
+    record(app, raw, verdict, who, &message);
     match verdict {
         Verdict::Unasked => {
             app.metrics.unauthenticated.inc();
@@ -129,12 +142,43 @@ fn metadata(app: &App, target: &Target<'_>) -> String {
     }
 }
 
-fn log(verdict: Verdict, request_id: Field<'_>, why: &Refusal) {
-    let id = match request_id {
-        Field::Once(id) if id.len() <= 128 && id.iter().all(u8::is_ascii_graphic) => id,
-        Field::Once(_) | Field::Absent | Field::Repeated => b"-",
+/// Puts the refusal into the audit trail.
+fn record(app: &App, raw: &Raw<'_>, verdict: Verdict, who: Option<&Principal>, message: &str) {
+    let path = match raw.original_uri {
+        Field::Once(target) => target.split(|byte| *byte == b'?').next().unwrap_or_default(),
+        Field::Absent | Field::Repeated => b"-",
     };
-    let id = String::from_utf8_lossy(id);
+    let path = String::from_utf8_lossy(&path[..path.len().min(MOST_RECORDED)]);
+    app.audit.record(&DecisionRecord {
+        time: app.now(),
+        server: "auth-server",
+        request_id: &printable(raw.request_id),
+        who: who.map(|who| who.username.as_str()),
+        client_id: who.and_then(|who| who.client_id.as_deref()),
+        action: "validate",
+        resource: &path,
+        verdict: match verdict {
+            Verdict::Unasked | Verdict::Unproven => "unauthenticated",
+            Verdict::Forbidden => "forbidden",
+            Verdict::Ours => "undecided",
+        },
+        rule: Some(message.to_owned()),
+        policy_version: app.policy.current().version(),
+    });
+}
+
+/// A request's id as a log may hold it.
+fn printable(request_id: Field<'_>) -> Cow<'_, str> {
+    match request_id {
+        Field::Once(id) if id.len() <= 128 && id.iter().all(u8::is_ascii_graphic) => {
+            String::from_utf8_lossy(id)
+        }
+        Field::Once(_) | Field::Absent | Field::Repeated => Cow::Borrowed("-"),
+    }
+}
+
+fn log(verdict: Verdict, request_id: Field<'_>, why: &Refusal) {
+    let id = printable(request_id);
     match (verdict, why) {
         // Told once by `token::jwks` when it begins and ends; how many requests it hits, the
         // counter says. A line for each would fill the disk in a provider's outage.

@@ -81,6 +81,11 @@ impl Cache {
         }
     }
 
+    /// Makes everything void: what was decided was decided by what no longer holds.
+    pub(crate) fn forget(&self) {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// The number that proofs made from now on must bear.
     pub(super) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
@@ -113,10 +118,15 @@ impl Cache {
 }
 
 impl Proof {
+    /// Whose token it is.
+    pub(super) fn who(&self) -> &access::Principal {
+        &self.facts.who
+    }
+
     /// Prepares the answers of a proven token.
     pub(super) fn new(app: &App, facts: Facts, now: u64, generation: u64) -> Result<Proof, TokenError> {
         Ok(Proof {
-            registry: facts.prepare(app)?,
+            registry: facts.prepare()?,
             sealed: ArcSwap::from_pointee(facts.seal(app, now)?),
             facts,
             proven_at: now,
@@ -132,7 +142,7 @@ impl Proof {
         match target {
             Target::Registry => Ok(answer::allowed(app, &self.registry, sealed)),
             Target::Server(server) => {
-                let prepared = self.server(app, server.name())?;
+                let prepared = self.server(server.name())?;
                 Ok(answer::allowed(app, &prepared, sealed))
             }
         }
@@ -149,17 +159,17 @@ impl Proof {
         Ok(value)
     }
 
-    fn server(&self, app: &App, name: &str) -> Result<Arc<Prepared>, Refusal> {
+    fn server(&self, name: &str) -> Result<Arc<Prepared>, Refusal> {
         // A poisoned lock guards a list that is only ever pushed to: it is still good.
         let kept = self.servers.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, prepared)) = kept.iter().find(|(held, _)| **held == *name) {
             return Ok(Arc::clone(prepared));
         }
         drop(kept);
-        if !app.policy.may_reach_server(&self.facts.who.scopes, name) {
+        if !self.facts.policy.may_reach_server(&self.facts.who.scopes, name) {
             return Err(Refusal::OutOfReach(name.to_owned()));
         }
-        let prepared = Arc::new(self.facts.prepare_for(app, &self.registry, name).map_err(Refusal::Token)?);
+        let prepared = Arc::new(self.facts.prepare_for(&self.registry, name).map_err(Refusal::Token)?);
         let mut kept = self.servers.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < SERVERS {
             kept.push((name.into(), Arc::clone(&prepared)));

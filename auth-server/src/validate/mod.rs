@@ -40,16 +40,16 @@ pub(crate) async fn validate(app: &App, raw: Raw<'_>) -> Reply {
     // refused whoever asks.
     let target = match Target::of(raw.original_uri) {
         Ok(target) => target,
-        Err(refusal) => return answer::refused(app, raw.request_id, &Target::Registry, &refusal),
+        Err(refusal) => return answer::refused(app, &raw, &Target::Registry, None, &refusal),
     };
     let now = app.now();
     let proof = match proof(app, &raw, now).await {
         Ok(proof) => proof,
-        Err(refusal) => return answer::refused(app, raw.request_id, &target, &refusal),
+        Err(refusal) => return answer::refused(app, &raw, &target, None, &refusal),
     };
     match proof.answer_for(app, &target, now) {
         Ok(reply) => reply,
-        Err(refusal) => answer::refused(app, raw.request_id, &target, &refusal),
+        Err(refusal) => answer::refused(app, &raw, &target, Some(proof.who()), &refusal),
     }
 }
 

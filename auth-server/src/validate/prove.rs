@@ -1,7 +1,9 @@
 //! A token not seen before → a proof that can be kept.
 
-use access::Principal;
+use std::sync::Arc;
+
 use access::identity::{self, IdentityClaims};
+use access::{Policy, Principal};
 use serde_json::{Value, json};
 use token::{Claims, TokenError};
 
@@ -24,17 +26,20 @@ pub(super) async fn prove(
     token: &str,
     now: u64,
     generation: u64,
-) -> Result<std::sync::Arc<Proof>, TokenError> {
+) -> Result<Arc<Proof>, TokenError> {
     let verified = token::verify::<Claims, _>(token, &app.issuers, now).await?;
-    let (who, subject) = verified.issuer.principal(&verified.claims, &app.policy)?;
+    let policy = app.policy.current();
+    let (who, subject) = verified.issuer.principal(&verified.claims, &policy)?;
     let method = verified.issuer.method.clone();
-    Proof::new(app, Facts { who, subject, method, expires_at: verified.expires_at }, now, generation)
-        .map(std::sync::Arc::new)
+    Proof::new(app, Facts { who, policy, subject, method, expires_at: verified.expires_at }, now, generation)
+        .map(Arc::new)
 }
 
 /// What a token proved.
 pub(super) struct Facts {
     pub(super) who: Principal,
+    /// The policy that mapped the groups: one proof is made by one policy.
+    pub(super) policy: Arc<Policy>,
     pub(super) subject: String,
     pub(super) method: String,
     /// The token's `exp`.
@@ -43,24 +48,19 @@ pub(super) struct Facts {
 
 impl Facts {
     /// The answer for the registry, but for the sealed identity.
-    pub(super) fn prepare(&self, app: &App) -> Result<Prepared, TokenError> {
+    pub(super) fn prepare(&self) -> Result<Prepared, TokenError> {
         let mut headers = identity::plain_headers(&self.who);
         headers.push((identity::AUTH_METHOD, self.method.clone()));
-        Prepared::new(headers, identity::SEALED, &self.body(app, None)).ok_or(UNFIT)
+        Prepared::new(headers, identity::SEALED, &self.body(None)).ok_or(UNFIT)
     }
 
     /// The answer for an MCP server, made from that for the registry.
-    pub(super) fn prepare_for(
-        &self,
-        app: &App,
-        base: &Prepared,
-        server: &str,
-    ) -> Result<Prepared, TokenError> {
-        let body = self.body(app, Some(server));
+    pub(super) fn prepare_for(&self, base: &Prepared, server: &str) -> Result<Prepared, TokenError> {
+        let body = self.body(Some(server));
         base.with(identity::SERVER_NAME, identity::encode(server), &body).ok_or(UNFIT)
     }
 
-    fn body(&self, app: &App, server: Option<&str>) -> Value {
+    fn body(&self, server: Option<&str>) -> Value {
         json!({
             "valid": true,
             "username": self.who.username,
@@ -72,7 +72,7 @@ impl Facts {
             // Which tool is called stands in the request's body, which is not read here.
             "tool_name": Value::Null,
             "expires_at": self.expires_at,
-            "policy_version": app.policy.version(),
+            "policy_version": self.policy.version(),
         })
     }
 
@@ -81,7 +81,7 @@ impl Facts {
     pub(super) fn seal(&self, app: &App, now: u64) -> Result<Sealed, TokenError> {
         let exp = now.saturating_add(LIFE + STEP).min(self.expires_at);
         let claims =
-            IdentityClaims::new(&self.who, &self.subject, app.policy.version(), now, exp, app.unique());
+            IdentityClaims::new(&self.who, &self.subject, self.policy.version(), now, exp, app.unique());
         let seal = app.identity.sign(identity::TYPE, &claims)?;
         let unfit = || TokenError::Key("a seal that no header can carry".to_owned());
         let value = FieldValue::new(seal).ok_or_else(unfit)?;

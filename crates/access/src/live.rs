@@ -78,8 +78,23 @@ impl LivePolicy {
         offered
     }
 
+    /// Takes what a look at the file gave: its content, or why it cannot be read.
+    ///
+    /// # Errors
+    /// What keeps the newest content out of force, for the log.
+    pub fn take(&self, read: Result<String, String>, now: u64) -> Result<Offered, Vec<Fault>> {
+        let offered = match read {
+            Ok(text) => self.offer(&text, now),
+            Err(reason) => {
+                self.unreadable(&reason);
+                Offered::Refused
+            }
+        };
+        if offered == Offered::Refused { Err(self.state().faults.clone()) } else { Ok(offered) }
+    }
+
     /// Says that the file could not be read at all; the policy before stays in force.
-    pub fn unreadable(&self, reason: &str) {
+    fn unreadable(&self, reason: &str) {
         let before = self.state.load_full();
         let faults =
             vec![Fault { line: 0, column: 0, message: format!("the file cannot be read: {reason}") }];
@@ -102,7 +117,7 @@ mod tests {
         assert!(live.state().faults.is_empty(), "the old content is back, and right");
         assert_eq!(live.offer("b: []\n", 4), Offered::Loaded);
         assert_eq!((live.state().loaded_at, live.state().generation), (4, 2));
-        live.unreadable("gone");
+        assert_eq!(live.take(Err("gone".into()), 5).expect_err("refused").len(), 1);
         assert_eq!(live.state().faults.len(), 1);
         assert_ne!(live.current().version(), first.version());
     }

@@ -2,46 +2,47 @@
 
 use std::fmt::Write as _;
 
-use crate::Policy;
-use crate::grants::{Grants, Words};
+use crate::grants::{Grants, Rule, ServerGrant, Words};
+use crate::{Action, Policy};
 
 impl Policy {
     /// The policy as a `scopes.yml`: sorted, without comments, equal in every decision.
     pub fn print(&self) -> String {
-        let mut out = String::from("UI-Scopes:\n");
-        for (scope, grants) in &self.ui {
-            line(&mut out, &format!("  {}: {}", quoted(scope), permissions(grants)));
-        }
-        out.push_str("group_mappings:\n");
-        for (group, scopes) in &self.mappings {
-            line(&mut out, &format!("  {}: {}", quoted(group), list(scopes)));
-        }
+        let mut out = String::new();
+        let ui =
+            self.ui.iter().map(|(scope, grants)| format!("  {}: {}", quoted(scope), permissions(grants)));
+        block(&mut out, "UI-Scopes", ui, "{}");
+        let mappings =
+            self.mappings.iter().map(|(group, scopes)| format!("  {}: {}", quoted(group), list(scopes)));
+        block(&mut out, "group_mappings", mappings, "{}");
         for (scope, section) in &self.sections {
-            line(&mut out, &format!("{}:", quoted(scope)));
-            for grant in &section.servers {
-                let server = quoted(grant.server.as_deref().unwrap_or("*"));
-                let (methods, tools) = (words(&grant.methods), words(&grant.tools));
-                line(&mut out, &format!("  - {{server: {server}, methods: {methods}, tools: {tools}}}"));
-            }
-            if let Some(agents) = &section.agents {
-                line(&mut out, &format!("  - agents: {{actions: {}}}", actions(agents)));
-            }
-            if section.servers.is_empty() && section.agents.is_none() {
-                line(&mut out, "  []");
-            }
+            let servers = section.servers.iter().map(server);
+            let agents =
+                section.agents.iter().map(|agents| format!("  - agents: {{actions: {}}}", actions(agents)));
+            block(&mut out, &quoted(scope), servers.chain(agents), "[]");
         }
-        out.replace("UI-Scopes:\ngroup", "UI-Scopes: {}\ngroup")
-            .replace("group_mappings:\n\"", "group_mappings: {}\n\"")
+        out
     }
 }
 
-fn line(out: &mut String, text: &str) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(out, "{text}");
+/// A key and its lines; with no lines, what stands for nothing.
+fn block(out: &mut String, key: &str, lines: impl Iterator<Item = String>, nothing: &str) {
+    let lines: Vec<String> = lines.collect();
+    let text = if lines.is_empty() {
+        format!("{key}: {nothing}\n")
+    } else {
+        format!("{key}:\n{}\n", lines.join("\n"))
+    };
+    out.push_str(&text);
+}
+
+fn server(grant: &ServerGrant) -> String {
+    let name = quoted(grant.server.as_deref().unwrap_or("*"));
+    format!("  - {{server: {name}, methods: {}, tools: {}}}", words(&grant.methods), words(&grant.tools))
 }
 
 fn permissions(grants: &Grants) -> String {
-    let one = |(action, rules): (&crate::Action, &Vec<crate::grants::Rule>)| {
+    let one = |(action, rules): (&Action, &Vec<Rule>)| {
         let resources: Vec<String> = rules.iter().map(|rule| rule.pattern.to_string()).collect();
         format!("{}: {}", action.name(), list(&resources))
     };
@@ -49,7 +50,7 @@ fn permissions(grants: &Grants) -> String {
 }
 
 fn actions(grants: &Grants) -> String {
-    let one = |(action, rules): (&crate::Action, &Vec<crate::grants::Rule>)| {
+    let one = |(action, rules): (&Action, &Vec<Rule>)| {
         let resources: Vec<String> = rules.iter().map(|rule| rule.pattern.to_string()).collect();
         format!("{{action: {}, resources: {}}}", action.name(), list(&resources))
     };
@@ -86,4 +87,21 @@ fn quoted(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_prints_as_empty() {
+        for text in
+            ["", "a: []\n", "group_mappings: {}\n", "a: [{agents: {}}]\n", "a: [{agents: {actions: []}}]"]
+        {
+            let policy = Policy::parse(text).expect("right");
+            let printed = policy.print();
+            let again = Policy::parse(&printed).unwrap_or_else(|faults| panic!("{faults:?} in\n{printed}"));
+            assert_eq!(again.print(), printed);
+        }
+    }
 }

@@ -1,0 +1,187 @@
+//! The command line; `--help` is its documentation.
+
+use std::path::PathBuf;
+
+use access::Action;
+use catalog::EntryPath;
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand};
+
+use crate::gateway::Gateway;
+
+const EXAMPLES: &str = "\
+Examples:
+  agentctl access check scopes.yml --strict
+  agentctl access explain --action get_agent --resource /code-reviewer
+  agentctl --gateway https://agents.example.com access diff scopes.yml
+
+Exit codes:
+  0  done, and the answer is yes
+  1  refused or failed by the server, or the answer is no
+  2  wrong use
+  3  no token, or one that has expired
+  4  nobody answers";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  agentctl access check deploy/scopes.yml
+  agentctl access check deploy/scopes.yml --strict        # as servers with --strict-policy read it
+  agentctl access check deploy/scopes.yml --json
+
+Exit codes: 0 no faults, 1 faults, 2 the file cannot be read";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  agentctl access explain --action get_agent --resource /code-reviewer
+  agentctl access explain --action modify_agent --resource /team/reviewer --group lob1 --group auditors
+  agentctl access explain --action list_agents --resource /x --group lob1 --username anna
+  agentctl access explain --action get_agent --resource /x --scope a2a-agent-admin --json
+
+Exit codes: 0 allowed, 1 not allowed (or the question was refused), 3 no token, 4 nobody answers";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  agentctl access diff scopes.yml
+  agentctl access diff scopes.yml --json | jq .total_lost
+
+Exit codes: 0 nobody loses anything, 1 something is lost or the file has faults, 2 the file cannot be
+read, 3 no token, 4 nobody answers";
+
+/// The heading of the flags that every command takes.
+const EVERYWHERE: &str = "Options of every command";
+
+/// Ask and work with the agent registry from a terminal.
+#[derive(Debug, Parser)]
+#[command(name = "agentctl", version, after_help = EXAMPLES)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) remote: Remote,
+    /// Print JSON instead of text and tables: the server's own, where a server is asked
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where to ask, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = EVERYWHERE)]
+pub(crate) struct Remote {
+    /// The gateway's address
+    #[arg(
+        long,
+        global = true,
+        env = "AGENTCTL_GATEWAY",
+        value_name = "URL",
+        default_value = "http://localhost:8080"
+    )]
+    pub(crate) gateway: Gateway,
+    /// File with the access token: JSON with an access_token, or the bare token
+    #[arg(
+        long,
+        global = true,
+        env = "AGENTCTL_TOKEN_FILE",
+        value_name = "FILE",
+        default_value = ".oauth-tokens/ingress.json"
+    )]
+    pub(crate) token_file: PathBuf,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// The access policy: check a file, explain a decision, compare a candidate
+    #[command(subcommand)]
+    Access(AccessCommand),
+}
+
+/// What to do about the access policy.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccessCommand {
+    /// Read a scopes.yml as the servers do, without asking them, and print all its faults
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
+    /// Say why something is allowed or not, to the caller or (for admins) to somebody else
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
+    /// Say who would gain and who would lose what, if this file were the policy (for admins)
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(Diff),
+}
+
+/// `access check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The scopes.yml
+    pub(crate) file: PathBuf,
+    /// Treat what is probably a slip as a fault
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+/// `access explain`.
+#[derive(Debug, Args)]
+pub(crate) struct Explain {
+    /// What would be done
+    #[arg(long, value_parser = PossibleValuesParser::new(Action::AGENT.map(Action::name)))]
+    pub(crate) action: String,
+    /// The agent's path, with its leading slash
+    #[arg(long, value_name = "PATH", value_parser = path)]
+    pub(crate) resource: EntryPath,
+    /// A group of somebody else; may be given more than once
+    #[arg(long = "group", value_name = "GROUP")]
+    pub(crate) groups: Vec<String>,
+    /// A scope, instead of those the groups map to; may be given more than once
+    #[arg(long = "scope", value_name = "SCOPE")]
+    pub(crate) scopes: Vec<String>,
+    /// The username of somebody else: it counts where an agent belongs to him
+    #[arg(long, value_name = "NAME")]
+    pub(crate) username: Option<String>,
+}
+
+/// `access diff`.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The candidate
+    pub(crate) file: PathBuf,
+}
+
+fn path(text: &str) -> Result<EntryPath, String> {
+    EntryPath::parse(text).map_err(|fault| fault.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_use_is_found_before_anything_is_asked() {
+        let explain = |words: &[&str]| {
+            let line = ["agentctl", "access", "explain"].iter().chain(words);
+            Options::try_parse_from(line).map(drop).map_err(|fault| fault.exit_code())
+        };
+        assert_eq!(explain(&["--action", "get_agent", "--resource", "/a"]), Ok(()));
+        assert_eq!(
+            explain(&["--action", "get_agent", "--resource", "/a", "--gateway", "http://h:1"]),
+            Ok(())
+        );
+        for wrong in [
+            &["--action", "get_agent"][..],
+            &["--resource", "/a"],
+            &["--action", "own_agent", "--resource", "/a"],
+            &["--action", "list_service", "--resource", "/a"],
+            &["--action", "get_agent", "--resource", "a"],
+            &["--action", "get_agent", "--resource", "/a/../b"],
+            &["--action", "get_agent", "--resource", "/a", "--gateway", "localhost"],
+        ] {
+            assert_eq!(explain(wrong), Err(2), "{wrong:?}");
+        }
+    }
+}

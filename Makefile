@@ -1,5 +1,5 @@
 # The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
-.PHONY: help run up down demo test lint bench openapi model fmt tools
+.PHONY: help run up down demo test lint bench fuzz openapi model fmt tools
 # `--bin`, not `--package`: cargo then chooses features for the whole workspace, as for the servers, and
 # builds nothing twice (77 of xtask's 136 crates otherwise).
 SERVE := [ -x target/release/xtask ] || echo "==> building the tools (two minutes the first time)" >&2; cargo run --quiet --locked --release --bin xtask --
@@ -30,6 +30,8 @@ test: tools ## Everything: set-up, model, lint, all tests through real nginx wit
 	cargo test --workspace --locked
 bench: tools ## Measure
 	cargo bench --workspace --locked
+fuzz: tools ## Feed the readers of what strangers send, FUZZ_SECONDS=60 each
+	@$(TOOL) fuzz
 openapi: tools ## Rewrite docs/api/*.json from the code
 	ACCEPT=1 cargo test --quiet --locked --package registry --test openapi
 

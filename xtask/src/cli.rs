@@ -41,6 +41,12 @@ pub(crate) enum Door {
         #[command(flatten)]
         data: Data,
     },
+    /// Feed the readers of what strangers send, for a bounded time each
+    Fuzz {
+        /// For each target
+        #[arg(long, env = "FUZZ_SECONDS", default_value_t = 60)]
+        seconds: u32,
+    },
     /// Check the rules of the house
     Tidy,
 }

@@ -5,6 +5,7 @@
 pub mod demo;
 pub mod fault;
 pub mod files;
+pub mod fuzz;
 pub mod model;
 pub mod nginx;
 pub mod setup;

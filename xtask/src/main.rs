@@ -9,7 +9,7 @@ use clap::Parser as _;
 use xtask::fault::{Doing as _, Fault, Outcome};
 use xtask::nginx::Gateway;
 use xtask::stack::{self, Life, RunFile, Stack, StackOptions, build, run_file};
-use xtask::{demo, files, model, nginx, say, setup, tidy};
+use xtask::{demo, files, fuzz, model, nginx, say, setup, tidy};
 
 use self::cli::{Cli, Data, Door, NginxDoor, Render, Serve};
 
@@ -33,6 +33,7 @@ async fn go(door: Door) -> Outcome<()> {
         Door::Up(serve) => up(serve).await,
         Door::Down { data } => down(data),
         Door::Demo { data } => demo_alone(data).await,
+        Door::Fuzz { seconds } => fuzz::run(seconds),
         Door::Tidy => tidy::check(&xtask::root()),
     }
 }

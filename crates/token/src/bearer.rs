@@ -31,26 +31,12 @@ pub fn bearer(header: &[u8]) -> Result<&str, TokenError> {
         return Err(TokenError::TooLong);
     }
     // A comma would be a second credential in one header, a space a second token.
-    // Without a way out half-way, so that sixteen bytes are looked at together: this runs over
-    // each token of each request, those of the cache too.
-    if !token.iter().fold(true, |good, &byte| good & of_token(byte)) {
+    // One byte at a time: sixteen at once is four times faster alone, and yet made a whole
+    // cached answer 5 % dearer each time it was measured (benches/hit.rs of the auth-server).
+    if !token.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)) {
         return Err(TokenError::Malformed("it has characters that no token has"));
     }
     std::str::from_utf8(token).map_err(|_| TokenError::Malformed("it is not ASCII"))
-}
-
-/// RFC 6750 section 2.1, `b64token`.
-fn of_token(byte: u8) -> bool {
-    let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    let digit = byte.wrapping_sub(b'0') < 10;
-    let other = (byte == b'-')
-        | (byte == b'.')
-        | (byte == b'_')
-        | (byte == b'~')
-        | (byte == b'+')
-        | (byte == b'/')
-        | (byte == b'=');
-    letter | digit | other
 }
 
 #[cfg(test)]
@@ -75,14 +61,6 @@ mod tests {
             ("Bearer a\u{e9}", malformed("it has characters that no token has")),
         ] {
             assert_eq!(bearer(header.as_bytes()), expected, "{header:?}");
-        }
-    }
-
-    #[test]
-    fn the_characters_of_a_token() {
-        for byte in u8::MIN..=u8::MAX {
-            let expected = byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-            assert_eq!(of_token(byte), expected, "{byte}");
         }
     }
 

@@ -3,7 +3,16 @@
 //!
 //! Two bare servers: one answers with two bytes, the other with the very headers and body of
 //! ours. Only the second shows what our own work costs; the first also counts the bytes.
-//! Measured on two shared cores, release: 0.94 of bare with the same answer, 0.88 with two bytes.
+//!
+//! Two shared cores, release, 2026-11-20, other builds running, the medians of three runs:
+//! 0.94 of bare with the same answer (8.2 µs beside 7.7) and 0.90 with two bytes for the
+//! registry's paths, 0.95 and 0.88 for those of an MCP server.
+//!
+//! Where the rest goes: most of what is ours is hyper's time limit for a request's head, 0.4 µs
+//! (0.97 to 0.99 without it); the bare servers have none. A timer of our own, one a connection,
+//! costs as much: it is the runtime's wait with a deadline that is dear. The limit stays, because
+//! a head that never ends would hold a connection for ever. Ten headers and the JSON body are
+//! another 0.4 µs to write, which is the distance between the two bare servers.
 #![allow(clippy::unwrap_used)]
 
 use std::convert::Infallible;

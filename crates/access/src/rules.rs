@@ -38,6 +38,9 @@ pub struct Policy {
     pub(crate) sections: BTreeMap<String, Section>,
 }
 
+/// The longest name of a group or scope, in bytes: it has to fit into headers and tokens.
+const MAX_NAME: usize = 256;
+
 /// The scope the guide's code checks for by name.
 const AGENT_ADMIN: &str = "a2a-agent-admin";
 
@@ -140,6 +143,12 @@ impl Reader {
         for (key, value) in pairs {
             match &key.value {
                 Value::Scalar(name) if name.is_empty() => self.fault(key, "a key must not be empty"),
+                Value::Scalar(name) if name.len() > MAX_NAME || name.contains(char::is_control) => {
+                    self.fault(
+                        key,
+                        format!("a key must be at most {MAX_NAME} bytes long, without control characters"),
+                    );
+                }
                 Value::Scalar(name) if !seen.insert(name.clone()) => {
                     self.fault(key, format!("'{name}' stands twice in {what}: join the two"));
                 }

@@ -50,6 +50,8 @@ fn what_is_no_policy_is_refused() {
         ("a: []\na: []\n", "stands twice"),
         ("? [a]\n: []\n", "a key must be a single value"),
         ("group_mappings: {lob1: [], /lob1: []}", "stands twice, with and without its slash"),
+        ("\"a\\nb\": []", "without control characters"),
+        (&format!("? {}\n: []\n", "x".repeat(257)), "at most 256 bytes"),
         ("group_mappings: {/: []}", "a group must have a name"),
         ("a: [{}]", "an entry needs 'server' or 'agents'"),
     ] {

@@ -11,7 +11,7 @@ use token::Clock;
 use crate::agents::EndpointRules;
 use crate::identity::Caller;
 use crate::indexing::Index;
-use crate::{Metrics, Seal, openapi};
+use crate::{Metrics, Seal};
 
 /// Our name in the audit trail.
 const SERVER: &str = "registry";
@@ -96,9 +96,4 @@ impl App {
 pub(crate) fn instant(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or_default();
     jiff::Timestamp::from_second(seconds).unwrap_or_default().to_string()
-}
-
-/// The OpenAPI document of a registry behind this gateway, as it is served.
-pub fn openapi_document(app: &Arc<App>) -> String {
-    openapi::document(&openapi::service(app), &app.public_url)
 }

@@ -1,10 +1,27 @@
 //! How the registry is doing.
 
+use std::sync::Arc;
+
 use poem_openapi::payload::Json;
-use poem_openapi::{ApiResponse, Object};
+use poem_openapi::{ApiResponse, Object, OpenApi};
 
 use crate::App;
+use crate::agents::Tag;
 use crate::app::instant;
+
+/// The operations that need no caller.
+pub(crate) struct System(pub(crate) Arc<App>);
+
+#[OpenApi]
+impl System {
+    /// How the registry is doing
+    ///
+    /// Public. 200 as long as the registry answers; `search` says whether semantic search works.
+    #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::System")]
+    async fn health(&self) -> HealthAnswer {
+        HealthAnswer::Health(Json(Health::of(&self.0)))
+    }
+}
 
 /// The registry's state; public, so it names nobody and nothing registered.
 #[derive(Object)]

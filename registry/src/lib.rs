@@ -10,13 +10,14 @@ mod health;
 mod identity;
 pub mod indexing;
 mod metrics;
-pub mod openapi;
+mod openapi;
 mod policy;
 mod routes;
 mod server;
 
-pub use app::{App, openapi_document};
+pub use app::App;
 pub use identity::Seal;
 pub use metrics::Metrics;
+pub use openapi::openapi_document;
 pub use routes::{endpoint, operators_endpoint};
 pub use server::{Bound, bind};

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::App;
 use crate::agents::Agents;
 use crate::discover::Discovery;
+use crate::health::System;
 use crate::policy::Access;
-use crate::routes::System;
 
 /// All operations of the registry.
 pub(crate) type Api = (Agents, Discovery, Access, System);
@@ -27,6 +27,11 @@ fn described(api: Api) -> OpenApiService<Api, ()> {
         .description("Agents register their cards here; others find them and then talk to them directly.")
         .contact(ContactObject::new().name("The operators of this registry"))
         .license(LicenseObject::new("Apache-2.0").url("https://www.apache.org/licenses/LICENSE-2.0"))
+}
+
+/// The OpenAPI document of a registry, as it is served.
+pub fn openapi_document(app: &Arc<App>) -> String {
+    document(&service(app), &app.public_url)
 }
 
 /// The mended document as pretty JSON with a line break at its end.

@@ -7,29 +7,12 @@ use poem::endpoint::{BoxEndpoint, make_sync};
 use poem::http::{HeaderValue, Uri, header};
 use poem::web::Html;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
-use poem_openapi::OpenApi;
-use poem_openapi::payload::Json;
 use tracing::Instrument as _;
 
-use crate::agents::{Tag, url};
+use crate::agents::url;
 use crate::error::ApiError;
-use crate::health::{Health, HealthAnswer};
 use crate::identity::REQUEST_ID;
 use crate::{App, metrics, openapi};
-
-/// The operations that need no caller.
-pub(crate) struct System(pub(crate) Arc<App>);
-
-#[OpenApi]
-impl System {
-    /// How the registry is doing
-    ///
-    /// Public. 200 as long as the registry answers; `search` says whether semantic search works.
-    #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::System")]
-    async fn health(&self) -> HealthAnswer {
-        HealthAnswer::Health(Json(Health::of(&self.0)))
-    }
-}
 
 /// Everything the registry answers.
 pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use saphyr_parser::{Event, Parser, Span};
 
-use crate::rules::Fault;
+use crate::Fault;
 
 /// A value and where it begins.
 pub(crate) struct Node {

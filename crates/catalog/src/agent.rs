@@ -6,7 +6,8 @@ use access::{Resource, Visibility};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::{EntryPath, Faults, validate};
+use crate::fields::string_list;
+use crate::{EntryPath, Faults};
 
 /// How far an entry is vouched for; the order is the ranking.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -217,6 +218,6 @@ fn skill(value: &Value) -> Skill {
 
 fn strings(value: Option<&Value>, field: &str, faults: &mut Faults) -> Vec<String> {
     let Some(value) = value else { return Vec::new() };
-    validate::string_list(value, field, faults);
+    string_list(value, field, faults);
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }

@@ -3,6 +3,7 @@
 mod agent;
 mod draft;
 mod fault;
+mod fields;
 pub mod json;
 pub mod path;
 mod reading;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::Faults;
-use crate::validate::{string_list, text, web_url};
+use crate::fields::{string_list, text, web_url};
 
 pub(crate) fn check(card: &Map<String, Value>, faults: &mut Faults) {
     let schemes = match card.get("security_schemes") {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::Faults;
-use crate::validate::{string_list, text};
+use crate::fields::{string_list, text};
 
 const MAX_SKILLS: usize = 256;
 /// The dialects a schema may name; without a name it is the newest.

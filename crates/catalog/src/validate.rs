@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use access::Visibility;
 use serde_json::{Map, Value};
-use url::{Host, Url};
+use url::Host;
 
+use crate::fields::{string_list, text, web_url};
 use crate::{EntryPath, Faults, TrustLevel, schemes, skills};
 
 /// The largest card, in bytes of compact JSON.
@@ -59,42 +60,6 @@ pub(crate) fn check(card: &Map<String, Value>, rules: CardRules, faults: &mut Fa
     }
 }
 
-/// A required text that is not blank.
-pub(crate) fn text<'c>(
-    fields: &'c Map<String, Value>,
-    name: &str,
-    place: &str,
-    faults: &mut Faults,
-) -> Option<&'c str> {
-    match fields.get(name) {
-        Some(Value::String(text)) if !text.trim().is_empty() => Some(text),
-        Some(Value::String(_)) => {
-            faults.add(place, "must not be blank");
-            None
-        }
-        None | Some(Value::Null) => {
-            faults.add(place, "is required");
-            None
-        }
-        Some(_) => {
-            faults.add(place, "must be a text");
-            None
-        }
-    }
-}
-
-/// A list of texts none of which is blank.
-pub(crate) fn string_list(value: &Value, place: &str, faults: &mut Faults) {
-    let Value::Array(items) = value else { return faults.add(place, "must be a list of texts") };
-    for (number, item) in items.iter().enumerate() {
-        match item.as_str() {
-            Some(item) if !item.trim().is_empty() => {}
-            Some(_) => faults.add(format!("{place}[{number}]"), "must not be empty"),
-            None => faults.add(format!("{place}[{number}]"), "must be a text"),
-        }
-    }
-}
-
 fn optional_text<'c>(card: &'c Map<String, Value>, name: &str, faults: &mut Faults) -> Option<&'c str> {
     card.get(name).and_then(|_| text(card, name, name, faults))
 }
@@ -126,17 +91,6 @@ fn check_url(text: &str, rules: CardRules, faults: &mut Faults) {
     {
         faults.add("url", "must be https: plain http is accepted for loopback and private hosts only");
     }
-}
-
-/// An http(s) URL that every reader reads alike: browsers take a backslash for a slash and drop
-/// line breaks, other clients see another host there.
-pub(crate) fn web_url(text: &str) -> Option<Url> {
-    let spelled = text.starts_with("https://") || text.starts_with("http://");
-    let ambiguous = |c: char| c == '\\' || c.is_whitespace() || c.is_control();
-    if !spelled || text.contains(ambiguous) {
-        return None;
-    }
-    Url::parse(text).ok().filter(Url::has_host)
 }
 
 /// Hosts that do not leave the operator's own networks.

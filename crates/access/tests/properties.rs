@@ -115,6 +115,27 @@ proptest! {
     }
 
     #[test]
+    fn where_list_and_get_reach_the_same_they_agree(
+        grants in grants(), held in prop::collection::vec(0..SCOPES.len(), 0..3),
+        visibility in 0..3usize, mine in any::<bool>(), listed in any::<bool>()
+    ) {
+        // Every rule for one of the two is a rule for the other.
+        let both: Vec<Grant> = grants
+            .into_iter()
+            .flat_map(|(scope, _, resources)| [(scope, 0, resources.clone()), (scope, 1, resources)])
+            .collect();
+        let policy = parse(&text(&both, &[]));
+        let who = Principal { groups: vec!["g".into()], ..holder(&held) };
+        let visibility = [Visibility::Public, Visibility::Private, Visibility::GroupRestricted][visibility];
+        let (owner, group) = (if mine { "me" } else { "them" }, if listed { "g" } else { "h" });
+        for path in PATHS {
+            let resource = Resource::entry(path, owner, visibility, vec![group.to_owned()]);
+            let visible = policy.view(&who, Action::ListAgents).sees(&resource);
+            prop_assert_eq!(visible, policy.decide(&who, Action::GetAgent, &resource).is_ok());
+        }
+    }
+
+    #[test]
     fn a_printed_policy_reads_as_the_same_policy(ui in grants(), blocks in grants(), group in "[^/\\p{C}\\p{Zl}\\p{Zp}][^\\p{C}\\p{Zl}\\p{Zp}]{0,8}", scope in "[^/\\p{C}\\p{Zl}\\p{Zp}][^\\p{C}\\p{Zl}\\p{Zp}]{0,8}") {
         let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
         let mapping = format!("group_mappings: {{{}: [{}]}}\n", quoted(&group), quoted(&scope));

@@ -199,6 +199,11 @@ impl Reader {
             }
         }
         let server = self.word(name, "'server'")?;
+        let server = server.trim_matches('/');
+        if server.is_empty() {
+            self.fault(name, "'server' must name a server, or be '*'");
+            return None;
+        }
         if methods.is_empty() {
             self.warn(name, "a server entry without 'methods' grants nothing");
             return None;
@@ -207,7 +212,6 @@ impl Reader {
         if methods.has(TOOLS_CALL) && tools.is_empty() {
             self.warn(name, "'tools/call' without 'tools' grants no tool");
         }
-        let server = server.trim_matches('/');
         let server = (server != "*" && server != "all").then(|| server.to_owned());
         Some(ServerGrant { server, methods, tools })
     }

@@ -52,6 +52,7 @@ fn what_is_no_policy_is_refused() {
         ("group_mappings: {lob1: [], /lob1: []}", "stands twice, with and without its slash"),
         ("\"a\\nb\": []", "without control characters"),
         (&format!("? {}\n: []\n", "x".repeat(257)), "at most 256 bytes"),
+        ("a: [{server: /, methods: [ping]}]", "must name a server"),
         ("group_mappings: {/: []}", "a group must have a name"),
         ("a: [{}]", "an entry needs 'server' or 'agents'"),
     ] {

@@ -1,10 +1,11 @@
 //! Tokens that a trusted provider, a foreign one or a liar would make.
 
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
@@ -61,17 +62,74 @@ impl Provider {
     }
 }
 
+/// Seals identities as the auth-server does: with its own key, or with one that only looks like it.
+pub struct Sealer {
+    signing: EncodingKey,
+    /// The key id it claims.
+    pub kid: String,
+}
+
+impl Sealer {
+    /// With the key in a PKCS#8 file, under this id.
+    ///
+    /// # Panics
+    /// When the file cannot be read.
+    #[must_use]
+    pub fn of(file: &Path, kid: &str) -> Self {
+        let pkcs8 = std::fs::read(file).unwrap_or_else(|cause| panic!("{}: {cause}", file.display()));
+        Self { signing: EncodingKey::from_ed_der(&pkcs8), kid: kid.to_owned() }
+    }
+
+    /// With a new key under somebody's id.
+    ///
+    /// # Panics
+    /// When there is no randomness.
+    #[must_use]
+    pub fn liar(kid: &str) -> Self {
+        let made = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new());
+        let pkcs8 = made.unwrap_or_else(|_| panic!("no new key"));
+        Self { signing: EncodingKey::from_ed_der(pkcs8.as_ref()), kid: kid.to_owned() }
+    }
+
+    /// The header of an honest seal.
+    #[must_use]
+    pub fn header(&self) -> Header {
+        let (kid, typ) = (Some(self.kid.clone()), Some(SEAL.to_owned()));
+        Header { kid, typ, ..Header::new(Algorithm::EdDSA) }
+    }
+
+    /// An identity with these claims.
+    #[must_use]
+    pub fn seal(&self, claims: &Value) -> String {
+        self.seal_with(&self.header(), claims)
+    }
+
+    /// An identity with these claims under this header.
+    ///
+    /// # Panics
+    /// When the claims cannot be signed.
+    #[must_use]
+    pub fn seal_with(&self, header: &Header, claims: &Value) -> String {
+        encode(header, claims, &self.signing).unwrap_or_else(|cause| panic!("it cannot be signed: {cause}"))
+    }
+}
+
+/// The `typ` of a sealed identity.
+pub const SEAL: &str = "identity+jwt";
+/// The `typ` of most tokens.
+pub const JWT: &str = "JWT";
+
 /// A token that is not signed at all, spelled in any case.
 #[must_use]
-pub fn unsigned(alg: &str, claims: &Value) -> String {
-    format!("{}.", content(&json!({"alg": alg, "typ": "JWT"}), claims))
+pub fn unsigned(alg: &str, typ: &str, claims: &Value) -> String {
+    format!("{}.", content(&json!({"alg": alg, "typ": typ}), claims))
 }
 
 /// HS256 with something public as the secret: a verifier that lets the token choose the algorithm
 /// takes the public key for a shared secret.
 #[must_use]
-pub fn confused(kid: &str, public_bytes: &[u8], claims: &Value) -> String {
-    let content = content(&json!({"alg": "HS256", "typ": "JWT", "kid": kid}), claims);
+pub fn confused(kid: &str, typ: &str, public_bytes: &[u8], claims: &Value) -> String {
+    let content = content(&json!({"alg": "HS256", "typ": typ, "kid": kid}), claims);
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, public_bytes), content.as_bytes());
     format!("{content}.{}", URL_SAFE_NO_PAD.encode(tag.as_ref()))
 }

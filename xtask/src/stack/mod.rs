@@ -184,6 +184,11 @@ impl Stack {
         self.run().auth_server.url
     }
 
+    /// URL of the registry for its operator: another one after each start.
+    pub fn registry_admin_url(&self) -> Outcome<String> {
+        servers::registry_admin_url(&self.plan)
+    }
+
     /// An access token for one of the clients.
     pub async fn token(&self, client: &str) -> Outcome<String> {
         token::fetch(&self.local_run(), client).await.map(|token| token.access_token)

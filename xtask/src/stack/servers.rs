@@ -124,6 +124,8 @@ pub(super) async fn start_registry(
         // candle cuts its products for as many threads as this says; one a text is fastest.
         .env("RAYON_NUM_THREADS", "1")
         .args(["--listen", before.and_then(|url| url.strip_prefix("http://")).unwrap_or("127.0.0.1:0")])
+        // Where that is, the ready file says.
+        .args(["--admin-listen", "127.0.0.1:0"])
         .args(["--public-url", public_url])
         .args(["--identity-keys-url", &format!("{auth_url}/identity/jwks.json")])
         .arg("--state")
@@ -141,6 +143,14 @@ pub(super) async fn start_registry(
     let mut process = starter.start("registry", &command, &plan.log("registry"))?;
     let said = wait::for_ready_file("the registry", &ready, &mut process).await?;
     Ok((process, wait::url(&said, "url")?))
+}
+
+/// Where the running registry's operator asks; `run.json` does not promise that.
+pub(super) fn registry_admin_url(plan: &Plan) -> Outcome<String> {
+    let file = plan.ready_file("registry");
+    let bytes = std::fs::read(&file).doing(|| format!("read {}", file.display()))?;
+    let said = serde_json::from_slice(&bytes).doing(|| format!("read {}", file.display()))?;
+    wait::url(&said, "admin_url")
 }
 
 /// Renders the configuration, lets nginx check it, and starts it on the port held for it.

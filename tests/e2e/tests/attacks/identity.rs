@@ -282,3 +282,32 @@ async fn an_access_token_for_the_provider_alone_seals_nothing() {
     Caller::new(stack.gateway(), Some(token.clone())).get("/api/agents").await.must_be(200);
     registry_with(stack, &token).await.must_refuse(401);
 }
+
+#[tokio::test]
+async fn a_narrowed_token_stays_narrow() {
+    let Some(stack) = STACK.get().await else { return };
+    admin_with(stack, "/narrows-secret").await;
+    let secret = stack.run().clients["registry-admin"].secret.clone();
+    let kept = "mcp-servers-unrestricted/read";
+    let asked = json!({"grant_type": "client_credentials", "client_id": "registry-admin",
+        "client_secret": secret, "scope": kept});
+    let nobody = Caller::new(stack.gateway(), None);
+    let issued = nobody.post_json("/orgs/default/api/v1/oauth/token", &asked).await;
+    let token = issued.must_be(200)["access_token"].as_str().expect("a token").to_owned();
+    let narrow = Caller::new(stack.gateway(), Some(token));
+    assert_eq!(narrow.get("/api/agents").await.must_be(200)["total_count"], 0);
+    narrow.get("/api/agents/narrows-secret").await.must_refuse(403);
+    narrow.delete("/api/agents/narrows-secret").await.must_refuse(403);
+    narrow.post_json("/api/agents/register", &card("/taken-by-narrow")).await.must_refuse(403);
+    // Past nginx: its seal names that one scope, and no group from which another could be mapped.
+    let seal = sealed_identity(stack, &narrow).await;
+    let sealed = forge::claims_of(&seal);
+    assert_eq!((&sealed["scopes"], &sealed["groups"]), (&json!([kept]), &json!([])));
+    assert_eq!(registry_with(stack, &seal).await.must_be(200)["total_count"], 0);
+    // Nor does a wider request of a holder of little give more than he holds.
+    let secret = stack.run().clients["lob1-bot"].secret.clone();
+    let asked = json!({"grant_type": "client_credentials", "client_id": "lob1-bot",
+        "client_secret": secret, "scope": "mcp-registry-admin a2a-agent-admin"});
+    let refused = nobody.post_json("/orgs/default/api/v1/oauth/token", &asked).await;
+    assert_eq!(refused.must_be(400)["error"], "invalid_scope");
+}

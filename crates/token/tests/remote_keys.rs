@@ -125,7 +125,8 @@ async fn a_provider_that_hangs_does_not_hold_a_token_for_long() {
     let begun = Instant::now();
     let unproven = tokio::join!(cold.verify(&new), warm.verify(&new), warm.verify(&new), warm.verify(&old));
     // A fetch gives up after five seconds, and so does nginx.
-    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    // A fetch is given up after 5 s: without the shorter limit the answer could not come before that.
+    assert!(begun.elapsed() < Duration::from_millis(4900), "{:?}", begun.elapsed());
     let unknown = Err(TokenError::UnknownKey);
     assert_eq!(unproven, (Err(TokenError::Unavailable), unknown.clone(), unknown, Ok(())));
     // The refresh that was begun goes on: within its cool-down, nothing else brings the keys.

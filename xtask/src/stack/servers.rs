@@ -37,6 +37,11 @@ impl Plan {
         self.options.data.join("logs").join(format!("{name}.log"))
     }
 
+    /// The audit trail of a server, beside its log.
+    fn trail(&self, name: &str) -> PathBuf {
+        self.options.data.join("logs").join(format!("{name}.audit.jsonl"))
+    }
+
     fn ready_file(&self, name: &str) -> PathBuf {
         self.options.data.join("run").join(format!("{name}.json"))
     }
@@ -96,6 +101,8 @@ pub(super) async fn start_auth_server(
         .arg(&plan.options.policy)
         .arg("--clients")
         .arg(&plan.clients_file)
+        .arg("--audit")
+        .arg(plan.trail("auth-server"))
         .arg("--ready-file")
         .arg(&ready);
     if let Some(issuers) = &plan.options.issuers {
@@ -132,6 +139,8 @@ pub(super) async fn start_registry(
         .arg(plan.options.data.join("registry"))
         .arg("--policy")
         .arg(&plan.options.policy)
+        .arg("--audit")
+        .arg(plan.trail("registry"))
         .arg("--ready-file")
         .arg(&ready);
     if let Some(socket) = &plan.socket {

@@ -4,6 +4,7 @@
 //! can be written by anybody who reaches the port (design page "auth-and-nginx", section 3).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use access::identity::{self, IdentityClaims};
@@ -27,6 +28,8 @@ pub struct Seal {
     issuer: [Issuer; 1],
     verified: Cache<Box<str>, Arc<Sealed>, ahash::RandomState>,
     trust_plain_headers: bool,
+    /// How often a seal came with another policy than ours.
+    remapped: AtomicU64,
 }
 
 struct Sealed {
@@ -52,12 +55,18 @@ impl Seal {
             .max_capacity(REMEMBERED)
             .time_to_live(REMEMBERED_FOR)
             .build_with_hasher(ahash::RandomState::new());
-        Seal { issuer: [issuer], verified, trust_plain_headers }
+        Seal { issuer: [issuer], verified, trust_plain_headers, remapped: AtomicU64::new(0) }
     }
 
     /// How the keys are doing, for `/health`.
     pub(crate) fn keys(&self) -> KeyState {
         self.issuer[0].keys.state()
+    }
+
+    /// How many requests were decided with groups mapped here, because the auth-server runs on
+    /// another content of scopes.yml: a number that keeps growing says that the two files differ.
+    pub(crate) fn remapped(&self) -> u64 {
+        self.remapped.load(Ordering::Relaxed)
     }
 
     async fn open(&self, sealed: &str, policy: &Policy, now: u64) -> Result<Arc<Principal>, TokenError> {
@@ -73,7 +82,19 @@ impl Seal {
                 entry
             }
         };
-        Ok(under(policy, &known))
+        Ok(self.under(policy, &known))
+    }
+
+    /// The caller as this policy sees him. The two servers read one file, but for a moment one has
+    /// the new content and the other the old: then the groups are mapped again here, so that a
+    /// decision is never made half by each. Without groups the scopes are the token's own words.
+    fn under(&self, policy: &Policy, known: &Sealed) -> Arc<Principal> {
+        if known.policy == policy.version() || known.principal.groups.is_empty() {
+            return known.principal.clone();
+        }
+        self.remapped.fetch_add(1, Ordering::Relaxed);
+        let scopes = policy.scopes_for(&known.principal.groups);
+        Arc::new(Principal { scopes, ..Principal::clone(&known.principal) })
     }
 
     async fn read(&self, request: &Request, policy: &Policy, now: u64) -> Result<Arc<Principal>, ApiError> {
@@ -92,17 +113,6 @@ impl Seal {
             (None, _) | (Some(_), Some(_)) => Err(ApiError::Unauthenticated),
         }
     }
-}
-
-/// The caller as this policy sees him. The two servers read one file, but for a moment one has
-/// the new content and the other the old: then the groups are mapped again here, so that a
-/// decision is never made half by each. Without groups the scopes are the token's own words.
-fn under(policy: &Policy, known: &Sealed) -> Arc<Principal> {
-    if known.policy == policy.version() || known.principal.groups.is_empty() {
-        return known.principal.clone();
-    }
-    let scopes = policy.scopes_for(&known.principal.groups);
-    Arc::new(Principal { scopes, ..Principal::clone(&known.principal) })
 }
 
 fn refusal(error: TokenError) -> ApiError {

@@ -32,6 +32,13 @@ pub(crate) fn text(app: &App) -> String {
     let lost = Counter::<u64, AtomicU64>::default();
     lost.inc_by(app.audit.lost());
     registry.register("audit_lost", "Records of the audit trail that were not written", lost);
+    let remapped = Counter::<u64, AtomicU64>::default();
+    remapped.inc_by(app.seal.remapped());
+    registry.register(
+        "identities_remapped",
+        "Requests sealed under another policy than the registry's",
+        remapped,
+    );
     let states: [(&str, &str, u64); 5] = [
         ("agents", "Registered agents", app.store.catalogue().len() as u64),
         ("search_ready", "1 while semantic search works", u64::from(app.index.report().state == "ready")),

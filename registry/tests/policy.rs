@@ -199,6 +199,10 @@ async fn the_operator_sees_the_policy_and_its_faults() {
     use poem::Endpoint;
     let world = World::new();
     world.app.policy.offer("UI-Scopes: [\n", NOW + 1);
+    let mut elsewhere = world.claims(Role::Lob1);
+    elsewhere.policy = "another".into();
+    let request = poem::Request::builder().uri("/api/agents".parse().expect("a target"));
+    world.send(request.header("X-Identity", world.seal(&elsewhere)).finish()).await.is(200);
     world.ask(Role::Nobody, "GET", "/api/agents", None).await.is(401);
     let operator = registry::operators_endpoint(&world.app);
     let request = poem::Request::builder().uri("/metrics".parse().expect("a target")).finish();
@@ -211,6 +215,7 @@ async fn the_operator_sees_the_policy_and_its_faults() {
         &format!("registry_policy{{version=\"{version}\"}} 1"),
         "registry_answers_total{status=\"4xx\"} 1",
         "registry_audit_lost_total 0",
+        "registry_identities_remapped_total 1",
         "registry_search_ready 1",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

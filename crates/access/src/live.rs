@@ -61,8 +61,7 @@ impl LivePolicy {
     /// Offers the file's new content. Calls must not overlap: one task watches the file.
     pub fn offer(&self, text: &str, now: u64) -> Offered {
         let before = self.state.load_full();
-        let read =
-            Policy::parse(text).and_then(|policy| if self.strict { policy.strict() } else { Ok(policy) });
+        let read = read(text).and_then(|policy| if self.strict { policy.strict() } else { Ok(policy) });
         let (offered, state) = match read {
             Ok(policy) if policy.version() == before.policy.version() => {
                 (Offered::Unchanged, PolicyState { faults: Vec::new(), ..PolicyState::clone(&before) })
@@ -102,6 +101,16 @@ impl LivePolicy {
     }
 }
 
+/// A file without a word in it is one whose writer has just begun, or failed: taking it would
+/// take everybody's grants away and bring the built-in scope back.
+fn read(text: &str) -> Result<Policy, Vec<Fault>> {
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        let message = "the file is empty: to grant nothing, write `UI-Scopes: {}`".to_owned();
+        return Err(vec![Fault { line: 1, column: 1, message }]);
+    }
+    Policy::parse(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +129,15 @@ mod tests {
         assert_eq!(live.take(Err("gone".into()), 5).expect_err("refused").len(), 1);
         assert_eq!(live.state().faults.len(), 1);
         assert_ne!(live.current().version(), first.version());
+    }
+
+    #[test]
+    fn an_emptied_file_changes_nothing() {
+        let live = LivePolicy::new(Policy::parse("a: []\n").expect("right"), false, 1);
+        for text in ["", "\n\n", "# only a remark\n"] {
+            assert_eq!(live.offer(text, 2), Offered::Refused, "{text:?}");
+        }
+        assert_eq!(live.offer("UI-Scopes: {}\n", 2), Offered::Loaded);
     }
 
     #[test]

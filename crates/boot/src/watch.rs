@@ -12,6 +12,11 @@ use std::time::Duration;
 
 /// Time between two looks.
 pub const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How many looks must agree before a content is taken.
+const AGREE: u32 = 1;
+/// The same for a content that is shorter than the one before: a write that stalls half-way
+/// looks like that, and half a policy can open more than the whole.
+const AGREE_WHEN_SHORTER: u32 = 6;
 
 /// A file whose changes are of interest.
 #[derive(Debug)]
@@ -38,18 +43,21 @@ impl FileWatch {
     }
 
     /// Waits for the next content. One that is still being written is not taken: the file must
-    /// look the same in two looks and after the read, or half an edit would be believed.
+    /// look the same in two looks (in seven, over a second, when it became shorter) and after
+    /// the read, or half an edit would be believed.
     ///
     /// # Errors
     /// Why the file cannot be read any more; told once, then the next change is waited for.
     pub async fn changed(&mut self) -> io::Result<String> {
-        let mut before = self.taken;
+        let (mut before, mut agreed) = (self.taken, 0);
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let now = stamp(&self.path);
-            let settled = now == before;
+            agreed = if now == before { agreed + 1 } else { 0 };
             before = now;
-            if now == self.taken || !settled {
+            let size = |stamp: Option<Stamp>| stamp.map_or(0, |stamp| stamp.size);
+            let wanted = if size(now) < size(self.taken) { AGREE_WHEN_SHORTER } else { AGREE };
+            if now == self.taken || agreed < wanted {
                 continue;
             }
             let read = tokio::fs::read_to_string(&self.path).await;

@@ -9,6 +9,7 @@ use store::AgentStore;
 use token::Clock;
 
 use crate::agents::EndpointRules;
+use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::indexing::Index;
 use crate::{Metrics, Seal};
@@ -55,19 +56,30 @@ impl App {
             Err(Denied::OutsideGrants(_)) => Verdict::OutsideGrants,
             Err(Denied::Invisible) => Verdict::Invisible,
         };
+        let rule = caller.policy.explain(&caller.who, action, resource).reason();
+        self.record(caller, action.name(), resource.path(), verdict.name(), rule);
+        decided
+    }
+
+    /// Refuses, on the record, what no rule of the policy is about.
+    pub(crate) fn forbid(&self, caller: &Caller, action: &str, resource: &str, message: &str) -> ApiError {
+        self.record(caller, action, resource, "forbidden", message.to_owned());
+        ApiError::Forbidden(message.to_owned())
+    }
+
+    fn record(&self, caller: &Caller, action: &str, resource: &str, verdict: &str, rule: String) {
         self.audit.record(&DecisionRecord {
             time: (self.clock)(),
             server: SERVER,
             request_id: &caller.request_id,
             who: Some(&caller.who.username),
             client_id: caller.who.client_id.as_deref(),
-            action: action.name(),
-            resource: resource.path(),
-            verdict: verdict.name(),
-            rule: Some(caller.policy.explain(&caller.who, action, resource).reason()),
+            action,
+            resource,
+            verdict,
+            rule: Some(rule),
             policy_version: caller.policy.version(),
         });
-        decided
     }
 
     /// Records a request by nobody.

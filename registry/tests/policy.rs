@@ -163,6 +163,10 @@ async fn denied_and_changing_requests_leave_a_line_each() {
     world.ask(Role::Lob1, "GET", "/api/agents/data-analysis", None).await.is(403);
     world.ask(Role::Lob1, "DELETE", "/api/agents/code-reviewer", None).await.is(404);
     world.ask(Role::Nobody, "GET", "/api/agents/data-analysis", None).await.is(401);
+    let mut vouched = card("/code-reviewer", "C", "d");
+    vouched["trust_level"] = json!("trusted");
+    world.ask(Role::Lob1, "POST", "/api/agents/register", Some(vouched)).await.is(403);
+    world.ask(Role::Lob1, "POST", "/api/access/simulate", Some(json!({"policy": ""}))).await.is(403);
     drop(world);
     let text = std::fs::read_to_string(&trail).expect("there");
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
@@ -179,6 +183,9 @@ async fn denied_and_changing_requests_leave_a_line_each() {
             ["lob1-bot", "get_agent", "/data-analysis", "outside_grants"],
             ["lob1-bot", "delete_agent", "/code-reviewer", "invisible"],
             ["-", "GET", "/api/agents/data-analysis", "unauthenticated"],
+            ["lob1-bot", "publish_agent", "/code-reviewer", "allowed"],
+            ["lob1-bot", "set_trust_level", "/code-reviewer", "forbidden"],
+            ["lob1-bot", "simulate_access", "/", "forbidden"],
         ]
     );
     for line in &lines {

@@ -18,7 +18,7 @@ pub(crate) async fn publish(
 ) -> Result<Arc<AgentEntry>, ApiError> {
     let permit = permit(app, caller, &card)?;
     let draft = AgentDraft::read(card, app.rules)?;
-    check_trust(&permit, draft.trust(), TrustLevel::Community)?;
+    check_trust(app, caller, &permit, &draft, TrustLevel::Community)?;
     let registrant = registrant(&permit, &draft, &caller.who.username);
     let entry = draft.into_new_entry(&registrant, &app.now())?;
     let entry = app.store.insert(&permit, entry).await?;
@@ -43,13 +43,20 @@ fn permit(app: &App, caller: &Caller, card: &Map<String, Value>) -> Result<Permi
 }
 
 /// Only an admin may vouch for an agent beyond what it has.
-pub(super) fn check_trust(permit: &Permit, wanted: TrustLevel, free: TrustLevel) -> Result<(), ApiError> {
+pub(super) fn check_trust(
+    app: &App,
+    caller: &Caller,
+    permit: &Permit,
+    draft: &AgentDraft,
+    free: TrustLevel,
+) -> Result<(), ApiError> {
+    let wanted = draft.trust();
     if wanted <= free || permit.is_admin() {
         return Ok(());
     }
-    let message =
-        format!("only an admin may set trust_level '{}': send at most '{}'", wanted.name(), free.name());
-    Err(ApiError::Forbidden(message))
+    let (wanted, free) = (wanted.name(), free.name());
+    let message = format!("only an admin may set trust_level '{wanted}': send at most '{free}'");
+    Err(app.forbid(caller, "set_trust_level", draft.path().as_str(), &message))
 }
 
 /// Who the entry belongs to: what the card says is ignored, unless an admin says it.

@@ -48,7 +48,7 @@ async fn once(
         Change::Replace => AgentDraft::replace(&old, card.clone(), app.rules)?,
         Change::Patch => AgentDraft::patch(&old, card.clone(), app.rules)?,
     };
-    check_trust(&permit, draft.trust(), old.trust.max(TrustLevel::Community))?;
+    check_trust(app, caller, &permit, &draft, old.trust.max(TrustLevel::Community))?;
     let registrant = registrant(&permit, &draft, &old.registered_by);
     let next = draft.into_next_entry(&old, &registrant, &app.now())?;
     let entry = app.store.replace(&permit, &old.etag, next).await?;

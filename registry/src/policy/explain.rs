@@ -35,7 +35,7 @@ pub(super) fn explain(app: &App, caller: &Caller, question: &Question) -> Result
         Subject::Myself => Principal::clone(&caller.who),
         Subject::Somebody { .. } if !admin => {
             let message = "only an admin may ask about others: leave out groups, scopes and username";
-            return Err(ApiError::Forbidden(message.to_owned()));
+            return Err(app.forbid(caller, "explain_access", question.path.as_str(), message));
         }
         Subject::Somebody { username, groups, scopes } => Principal {
             username: username.clone(),

@@ -17,7 +17,8 @@ pub(super) struct Answer {
 /// Compares a candidate with the policy in force; changes nothing.
 pub(super) fn simulate(app: &App, caller: &Caller, candidate: &str) -> Result<Answer, ApiError> {
     if !caller.policy.is_admin(&caller.who) {
-        return Err(ApiError::Forbidden("only an admin may simulate a policy".to_owned()));
+        let message = "only an admin may simulate a policy";
+        return Err(app.forbid(caller, "simulate_access", "/", message));
     }
     let candidate = match Policy::parse(candidate) {
         Ok(policy) => policy,

@@ -218,8 +218,7 @@ impl Faults {
         let name = path.display();
         let text =
             std::fs::read_to_string(path).map_err(|fault| self.0.push(format!("{name}: {fault}"))).ok()?;
-        Policy::parse(&text)
-            .and_then(|policy| if strict { policy.strict() } else { Ok(policy) })
+        Policy::read(&text, strict)
             .map_err(|faults| self.0.extend(faults.iter().map(|fault| format!("{name}: {fault}"))))
             .ok()
     }

@@ -192,7 +192,7 @@ fn policy(file: &std::path::Path, strict: bool, faults: &mut Vec<String>) -> Opt
             return None;
         }
     };
-    match Policy::parse(&text).and_then(|policy| if strict { policy.strict() } else { Ok(policy) }) {
+    match Policy::read(&text, strict) {
         Ok(policy) => Some(policy),
         Err(found) => {
             faults.extend(found.iter().map(|fault| format!("{}: {fault}", file.display())));

@@ -7,27 +7,7 @@ use poem::Request;
 use serde_json::{Value, json};
 
 /// "Putting It All Together", step 1, with the bytes as printed: tags as a comma string.
-const PRINTED: &str = r#"{
-"name": "Code Reviewer Agent",
-"description": "Reviews Python code",
-"url": "https://agents.example.com/code-reviewer",
-"path": "/code-reviewer",
-"protocol_version": "1.0",
-"skills": [
-{
-"id": "review-python",
-"name": "Review Python Code",
-"description": "Analyzes Python source code",
-"parameters": {"type": "object", "properties": {"code": {"type": "string"}}},
-"tags": ["python", "review"]
-}
-],
-"security_schemes": {
-"bearer": {"type": "http", "scheme": "bearer", "bearer_format": "JWT"}
-},
-"security": [{"bearer": []}],
-"tags": "code-review,security"
-}"#;
+const PRINTED: &str = include_str!("../../tests/fixtures/guide-card.json");
 
 fn complete() -> Value {
     serde_json::from_str(include_str!("../../deploy/samples/agents/code-reviewer.json"))

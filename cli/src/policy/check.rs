@@ -11,7 +11,7 @@ use crate::outcome::Report;
 
 /// Every fault of the text; warnings where there is none, since only then the whole file is understood.
 pub(super) fn check(file: &Path, text: &str, strict: bool, json: bool) -> Report {
-    let policy = Policy::parse(text).and_then(|policy| if strict { policy.strict() } else { Ok(policy) });
+    let policy = Policy::read(text, strict);
     let places = |faults: &[access::Fault]| faults.iter().map(Place::from).collect::<Vec<_>>();
     let (version, warnings, faults) = match &policy {
         Ok(policy) => (Some(policy.version()), places(policy.warnings()), Vec::new()),

@@ -3,15 +3,12 @@
 //! It walks the tiers by itself and reports what it meets; a test compares its verdict
 //! with `decide` on every cell of the matrix, so that the two cannot drift apart.
 
-use serde::Serialize;
-
 use crate::grants::{Grants, Rule};
 use crate::resource::EntryFacts;
 use crate::{Action, Policy, Principal, Resource, Visibility};
 
 /// The outcome, in the words of the answers it leads to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Permitted.
     Allowed,
@@ -22,8 +19,7 @@ pub enum Verdict {
 }
 
 /// What one tier of one scope says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "says", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TierSays {
     /// The tier has no entry for the scope: the other one decides.
     Nothing,
@@ -42,7 +38,7 @@ pub enum TierSays {
 }
 
 /// What one scope of the caller says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScopeSays {
     /// The scope.
     pub scope: String,
@@ -55,7 +51,7 @@ pub struct ScopeSays {
 }
 
 /// A scope that the caller does not hold and that would have allowed it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WouldAllow {
     /// The scope.
     pub scope: String,
@@ -66,7 +62,7 @@ pub struct WouldAllow {
 }
 
 /// A decision and its reasons.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// The outcome.
     pub verdict: Verdict,

@@ -61,7 +61,7 @@ impl LivePolicy {
     /// Offers the file's new content. Calls must not overlap: one task watches the file.
     pub fn offer(&self, text: &str, now: u64) -> Offered {
         let before = self.state.load_full();
-        let read = read(text).and_then(|policy| if self.strict { policy.strict() } else { Ok(policy) });
+        let read = Policy::read(text, self.strict);
         let (offered, state) = match read {
             Ok(policy) if policy.version() == before.policy.version() => {
                 (Offered::Unchanged, PolicyState { faults: Vec::new(), ..PolicyState::clone(&before) })
@@ -99,16 +99,6 @@ impl LivePolicy {
             vec![Fault { line: 0, column: 0, message: format!("the file cannot be read: {reason}") }];
         self.state.store(Arc::new(PolicyState { faults, ..PolicyState::clone(&before) }));
     }
-}
-
-/// A file without a word in it is one whose writer has just begun, or failed: taking it would
-/// take everybody's grants away and bring the built-in scope back.
-fn read(text: &str) -> Result<Policy, Vec<Fault>> {
-    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-        let message = "the file is empty: to grant nothing, write `UI-Scopes: {}`".to_owned();
-        return Err(vec![Fault { line: 1, column: 1, message }]);
-    }
-    Policy::parse(text)
 }
 
 #[cfg(test)]

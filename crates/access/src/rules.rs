@@ -76,12 +76,20 @@ impl Policy {
         &self.warnings
     }
 
-    /// The same policy, if nothing in its file is even probably a slip (`--strict-policy`).
+    /// Reads a `scopes.yml` as the servers take it, at their start and later: one without a word
+    /// in it is no policy, and under `strict` (`--strict-policy`) what is probably a slip is a fault.
     ///
     /// # Errors
-    /// The warnings, as faults.
-    pub fn strict(self) -> Result<Policy, Vec<Fault>> {
-        if self.warnings.is_empty() { Ok(self) } else { Err(self.warnings) }
+    /// Every fault of the file.
+    pub fn read(text: &str, strict: bool) -> Result<Policy, Vec<Fault>> {
+        // Its writer has just begun, or failed. Taking it would take everybody's grants away and
+        // bring the built-in scope back.
+        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+            let message = "the file is empty: to grant nothing, write `UI-Scopes: {}`".to_owned();
+            return Err(vec![Fault { line: 1, column: 1, message }]);
+        }
+        let policy = Policy::parse(text)?;
+        if strict && !policy.warnings.is_empty() { Err(policy.warnings) } else { Ok(policy) }
     }
 
     /// Whether any tier of the file speaks of this scope.

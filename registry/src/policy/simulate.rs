@@ -20,7 +20,7 @@ pub(super) fn simulate(app: &App, caller: &Caller, candidate: &str) -> Result<An
         let message = "only an admin may simulate a policy";
         return Err(app.forbid(caller, "simulate_access", "/", message));
     }
-    let candidate = match Policy::parse(candidate) {
+    let candidate = match Policy::read(candidate, false) {
         Ok(policy) => policy,
         Err(faults) => {
             return Ok(Answer { version: None, faults, warnings: Vec::new(), changes: Vec::new() });

@@ -8,27 +8,7 @@ use xtask::stack::Stack;
 static STACK: Shared = Shared::new(|_| {});
 
 /// Step 1, as printed.
-const CARD: &str = r#"{
-"name": "Code Reviewer Agent",
-"description": "Reviews Python code",
-"url": "https://agents.example.com/code-reviewer",
-"path": "/code-reviewer",
-"protocol_version": "1.0",
-"skills": [
-{
-"id": "review-python",
-"name": "Review Python Code",
-"description": "Analyzes Python source code",
-"parameters": {"type": "object", "properties": {"code": {"type": "string"}}},
-"tags": ["python", "review"]
-}
-],
-"security_schemes": {
-"bearer": {"type": "http", "scheme": "bearer", "bearer_format": "JWT"}
-},
-"security": [{"bearer": []}],
-"tags": "code-review,security"
-}"#;
+const CARD: &str = include_str!("../../fixtures/guide-card.json");
 
 /// The semantic query, as printed.
 const QUERY: &str = r#"{

@@ -244,6 +244,7 @@ async fn token(app: &App, request: Request<Incoming>) -> Reply {
     let request = TokenRequest {
         content_type: field(&head.headers, CONTENT_TYPE.as_str()),
         authorization: field(&head.headers, AUTHORIZATION.as_str()),
+        request_id: field(&head.headers, "x-request-id"),
         body: body.as_deref().map_err(|why| *why),
     };
     grants::token(app, org, &request).await

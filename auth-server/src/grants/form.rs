@@ -13,6 +13,8 @@ use crate::validate::Field;
 pub(crate) struct TokenRequest<'r> {
     pub(crate) content_type: Field<'r>,
     pub(crate) authorization: Field<'r>,
+    /// For the audit trail alone.
+    pub(crate) request_id: Field<'r>,
     /// Its body, or why there is none.
     pub(crate) body: Result<&'r [u8], Unread>,
 }
@@ -170,7 +172,12 @@ mod tests {
         let header = basic.map(|pair| format!("bAsIc {}", STANDARD.encode(pair)));
         let authorization = header.as_ref().map_or(Field::Absent, |header| Field::Once(header.as_bytes()));
         let content_type = Field::Once(content_type.as_bytes());
-        let form = Form::read(&TokenRequest { content_type, authorization, body: Ok(body.as_bytes()) })?;
+        let form = Form::read(&TokenRequest {
+            content_type,
+            authorization,
+            request_id: Field::Absent,
+            body: Ok(body.as_bytes()),
+        })?;
         let credentials = form.credentials;
         Ok((credentials.client_id, credentials.secret.expose().to_owned(), credentials.basic))
     }

@@ -12,6 +12,7 @@ mod narrow;
 
 use std::sync::Arc;
 
+use access::DecisionRecord;
 use token::{Audience, KeySet, LocalKeys, Signer, SigningAlgorithm, TokenType};
 
 use crate::app::App;
@@ -96,6 +97,19 @@ pub(crate) async fn token(app: &App, org: &str, request: &TokenRequest<'_>) -> R
         }
         Err(fault) => {
             app.metrics.grants_refused.inc();
+            // Who it was is what could not be proven.
+            app.audit.record(&DecisionRecord {
+                time: app.now(),
+                server: "auth-server",
+                request_id: &request.request_id.printable(),
+                who: None,
+                client_id: None,
+                action: "token",
+                resource: "/oauth/token",
+                verdict: "refused",
+                rule: Some(fault.to_string()),
+                policy_version: app.policy.current().version(),
+            });
             fault.reply()
         }
     }

@@ -1,7 +1,5 @@
 //! Outcome → 200, 401, 403, 503. The only place that picks a status of /validate.
 
-use std::borrow::Cow;
-
 use access::{DecisionRecord, Principal};
 use token::TokenError;
 
@@ -152,7 +150,7 @@ fn record(app: &App, raw: &Raw<'_>, verdict: Verdict, who: Option<&Principal>, m
     app.audit.record(&DecisionRecord {
         time: app.now(),
         server: "auth-server",
-        request_id: &printable(raw.request_id),
+        request_id: &raw.request_id.printable(),
         who: who.map(|who| who.username.as_str()),
         client_id: who.and_then(|who| who.client_id.as_deref()),
         action: "validate",
@@ -167,18 +165,8 @@ fn record(app: &App, raw: &Raw<'_>, verdict: Verdict, who: Option<&Principal>, m
     });
 }
 
-/// A request's id as a log may hold it.
-fn printable(request_id: Field<'_>) -> Cow<'_, str> {
-    match request_id {
-        Field::Once(id) if id.len() <= 128 && id.iter().all(u8::is_ascii_graphic) => {
-            String::from_utf8_lossy(id)
-        }
-        Field::Once(_) | Field::Absent | Field::Repeated => Cow::Borrowed("-"),
-    }
-}
-
 fn log(verdict: Verdict, request_id: Field<'_>, why: &Refusal) {
-    let id = printable(request_id);
+    let id = request_id.printable();
     match (verdict, why) {
         // Told once by `token::jwks` when it begins and ends; how many requests it hits, the
         // counter says. A line for each would fill the disk in a provider's outage.

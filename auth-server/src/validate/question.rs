@@ -1,5 +1,7 @@
 //! Headers → what is asked. Nothing a client can add beside these decides anything.
 
+use std::borrow::Cow;
+
 use token::{TokenError, bearer};
 
 use super::Refusal;
@@ -14,6 +16,18 @@ pub(crate) enum Field<'r> {
     Once(&'r [u8]),
     /// It was sent more than once.
     Repeated,
+}
+
+impl<'r> Field<'r> {
+    /// A request's id as a log may hold it: what is no such id is left out.
+    pub(crate) fn printable(self) -> Cow<'r, str> {
+        match self {
+            Field::Once(id) if id.len() <= 128 && id.iter().all(u8::is_ascii_graphic) => {
+                String::from_utf8_lossy(id)
+            }
+            Field::Once(_) | Field::Absent | Field::Repeated => Cow::Borrowed("-"),
+        }
+    }
 }
 
 /// The headers that are read. X-Original-Method, which nginx sends too, is not: no method

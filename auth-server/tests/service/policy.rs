@@ -49,10 +49,11 @@ async fn refused_requests_leave_a_line_each_without_their_tokens() {
     stack.app.refresh_keys().await;
     let good = stack.token(json!({"groups": ["registry-users-lob1"]}));
     stack.validate(&good, "/api/agents").await;
-    stack.validate(&good, "/mcpgw/mcp?secret=1").await;
-    stack.validate("garbage", "/api/agents?secret=1").await;
+    stack.validate(&good, "/mcpgw/mcp?key=hunter2").await;
+    stack.validate("garbage", "/api/agents?key=hunter2").await;
     stack.validate(&good, "/api/../etc").await;
-    let text = read_lines(&trail, 3).await;
+    stack.sign_in("grant_type=client_credentials&client_id=nobody&client_secret=hunter2").await;
+    let text = read_lines(&trail, 4).await;
     let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let said: Vec<[&str; 3]> = lines
         .iter()
@@ -64,9 +65,10 @@ async fn refused_requests_leave_a_line_each_without_their_tokens() {
             ["service-account-mcp-gateway-m2m", "/mcpgw/mcp", "forbidden"],
             ["-", "/api/agents", "unauthenticated"],
             ["-", "/api/../etc", "forbidden"],
+            ["-", "/oauth/token", "refused"],
         ]
     );
-    assert!(!text.contains("secret") && !text.contains("eyJ") && !text.contains("garbage"), "{text}");
+    assert!(!text.contains("hunter2") && !text.contains("eyJ") && !text.contains("garbage"), "{text}");
 }
 
 /// The trail is written beside the requests, not by them: wait for so many lines.

@@ -1,21 +1,15 @@
-//! Calls to the registry through the gateway; the only file that names the HTTP client.
+//! Calls to the registry through the gateway.
 
-use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use boot::Secret;
-use reqwest::{Client, StatusCode, Url, header, redirect};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::http::{Http, Method, Request, Silence, StatusCode, Url};
 use crate::outcome::{Exit, Failure};
 use crate::plain::plain;
-
-/// A comparison of policies over a large catalogue takes its time; for ever is too long.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PATIENCE_TO_CONNECT: Duration = Duration::from_secs(5);
 
 /// The gateway's address, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,32 +46,12 @@ impl Gateway {
     /// # Errors
     /// [`Exit::Unreachable`] when nobody answers, [`Exit::Refused`] for every other answer.
     pub(crate) fn post(&self, path: &str, token: &Secret, question: &Value) -> Result<String, Failure> {
-        let ours = |fault: &dyn Error| Failure::new(Exit::Unreachable, format!("no HTTP client: {fault}"));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|fault| ours(&fault))?;
-        let client = Client::builder()
-            // A proxy of the environment, or wherever a redirect points, must not see the token.
-            .no_proxy()
-            .redirect(redirect::Policy::none())
-            .connect_timeout(PATIENCE_TO_CONNECT)
-            .timeout(PATIENCE)
-            .build()
-            .map_err(|fault| ours(&fault))?;
-        let call = async {
-            let request = client.post(format!("{self}{path}")).bearer_auth(token.expose()).json(question);
-            let answer = request.send().await?;
-            let status = answer.status();
-            let challenge = answer.headers().get(header::WWW_AUTHENTICATE).cloned();
-            answer.text().await.map(|body| (status, challenge, body))
-        };
-        let (status, challenge, body) = runtime.block_on(call).map_err(|fault| self.unreachable(&fault))?;
-        if status == StatusCode::OK {
-            return Ok(body);
+        let request = Request::new(Method::POST, format!("{self}{path}")).bearer(token).json(question);
+        let answer = Http::new()?.send(request).map_err(|silence| self.unreachable(&silence))?;
+        if answer.status == StatusCode::OK {
+            return Ok(answer.body);
         }
-        let challenge = challenge.as_ref().and_then(|value| value.to_str().ok());
-        Err(refused(status, challenge, body))
+        Err(refused(answer.status, answer.header("www-authenticate"), &answer.body))
     }
 
     /// What to say about an answer of status 200 that does not mean anything here.
@@ -88,21 +62,11 @@ impl Gateway {
         Failure::new(Exit::Refused, message)
     }
 
-    fn unreachable(&self, fault: &reqwest::Error) -> Failure {
-        let why = if fault.is_timeout() { "no answer in time".to_owned() } else { cause(fault) };
+    fn unreachable(&self, silence: &Silence) -> Failure {
         let message =
-            format!("cannot reach the gateway at {self} ({why}): is it running, is --gateway right?");
+            format!("cannot reach the gateway at {self} ({silence}): is it running, is --gateway right?");
         Failure::new(Exit::Unreachable, message)
     }
-}
-
-/// The last of the causes: "connection refused" tells more than "error sending request".
-fn cause(fault: &reqwest::Error) -> String {
-    let mut last: &dyn Error = fault;
-    while let Some(next) = last.source() {
-        last = next;
-    }
-    plain(&last.to_string())
 }
 
 /// The one error body of the registry and the gateway; the message holds every fault.
@@ -111,8 +75,8 @@ struct Problem {
     message: String,
 }
 
-fn refused(status: StatusCode, challenge: Option<&str>, body: String) -> Failure {
-    let problem: Option<Problem> = serde_json::from_str(&body).ok();
+fn refused(status: StatusCode, challenge: Option<&str>, body: &str) -> Failure {
+    let problem: Option<Problem> = serde_json::from_str(body).ok();
     let message = match (challenge.and_then(description), &problem) {
         // The gateway's body for a 401 is one for all; what is wrong with this token stands here.
         (Some(description), _) => format!("{}: get a new token", plain(description)),
@@ -159,7 +123,7 @@ mod tests {
     #[test]
     fn a_refusal_is_told_in_the_servers_words() {
         let check = |status: StatusCode, body: &str, message: &str, has_body: bool| {
-            let failure = refused(status, None, body.to_owned());
+            let failure = refused(status, None, body);
             assert_eq!((failure.exit, &*failure.message), (Exit::Refused, message));
             assert_eq!(failure.body.is_some(), has_body, "{body}");
         };
@@ -183,7 +147,7 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_token_is_told() {
         let message = |challenge: &str| {
-            let body = r#"{"message":"a token is needed"}"#.to_owned();
+            let body = r#"{"message":"a token is needed"}"#;
             refused(StatusCode::UNAUTHORIZED, Some(challenge), body).message
         };
         assert_eq!(

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod gateway;
+mod http;
 mod options;
 mod outcome;
 mod plain;

@@ -7,6 +7,7 @@ use catalog::EntryPath;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
+use crate::credentials::Checks;
 use crate::gateway::Gateway;
 
 const EXAMPLES: &str = "\
@@ -19,7 +20,7 @@ Exit codes:
   0  done, and the answer is yes
   1  refused or failed by the server, or the answer is no
   2  wrong use
-  3  no token, or one that has expired
+  3  no token, or one that has expired or cannot do it
   4  nobody answers";
 
 const CHECK_EXAMPLES: &str = "\
@@ -85,6 +86,8 @@ pub(crate) struct Remote {
         default_value = ".oauth-tokens/ingress.json"
     )]
     pub(crate) token_file: PathBuf,
+    #[command(flatten)]
+    pub(crate) checks: Checks,
 }
 
 /// What to do.

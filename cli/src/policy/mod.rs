@@ -6,11 +6,10 @@ mod explain;
 mod place;
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::credentials;
+use crate::credentials::{self, Needs};
 use crate::options::{AccessCommand, Remote};
 use crate::outcome::{Exit, Failure, Report};
 
@@ -42,10 +41,7 @@ fn read(file: &Path) -> Result<String, Failure> {
 
 /// Asks with a token that is worth sending; without one, nothing leaves this machine.
 fn ask(remote: &Remote, path: &str, question: &Value) -> Result<String, Failure> {
-    // A clock before 1970 takes every token for fresh; the gateway judges by its own.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let token =
-        credentials::load(&remote.token_file, now).map_err(|line| Failure::new(Exit::Credentials, line))?;
+    let token = credentials::obtain(remote, &Needs::nothing())?;
     remote.gateway.post(path, &token, question)
 }
 

@@ -1,7 +1,9 @@
 //! The binary, a token file for it, and a stand-in for the registry that answers once.
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread::JoinHandle;
@@ -34,7 +36,8 @@ impl Desk {
     pub(crate) fn new(seconds: i64) -> Desk {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() as i64;
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let (head, claims) = (part(json!({"alg": "RS256"})), part(json!({"exp": now + seconds})));
+        let (head, claims) =
+            (part(json!({"alg": "RS256"})), part(json!({"exp": now + seconds, "groups": ["g"]})));
         let token = format!("{head}.{claims}.{SIGNATURE}");
         let folder = tempfile::tempdir().expect("a folder");
         let desk = Desk { folder, token };
@@ -46,6 +49,7 @@ impl Desk {
     pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let file = self.folder.path().join(name);
         std::fs::write(&file, text).expect("the file can be written");
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
         file
     }
 

@@ -1,4 +1,4 @@
-//! HTTP exists only at the outer skin of the two servers: few files may name poem or hyper.
+//! HTTP exists only at the outer skin: few files may name poem, hyper or reqwest.
 
 use super::Finding;
 use super::source::Source;
@@ -13,7 +13,7 @@ struct Skin {
     at: &'static [&'static str],
 }
 
-const SKINS: [Skin; 2] = [
+const SKINS: [Skin; 3] = [
     Skin {
         folder: "registry/src/",
         framework: &["poem", "poem_openapi"],
@@ -36,6 +36,7 @@ const SKINS: [Skin; 2] = [
         may: &[],
         at: &["router.rs", "reply.rs", "main.rs"],
     },
+    Skin { folder: "cli/src/", framework: &["reqwest"], may: &[], at: &["http.rs"] },
 ];
 
 pub(super) fn check(source: &Source) -> Vec<Finding> {
@@ -82,6 +83,8 @@ mod tests {
         }
         assert_eq!(check("auth-server/src/validate/mod.rs", "fn f(r: hyper::Request<()>) {}\n"), 1);
         assert_eq!(check("auth-server/src/reply.rs", "use hyper_util::rt::TokioIo;\n"), 0);
+        assert_eq!(check("cli/src/gateway.rs", "use reqwest::Client;\n"), 1);
+        assert_eq!(check("cli/src/http.rs", "use reqwest::Client;\n"), 0);
         assert_eq!(check("auth-server/tests/a.rs", "use hyper::Request;\n"), 0);
     }
 }

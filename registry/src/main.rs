@@ -12,8 +12,8 @@ use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
 use registry::indexing::Index;
 use registry::{App, Bound, Metrics, Seal, bind, endpoint, operators_endpoint};
-use store::AgentStore;
 use store::file::FileStore;
+use store::{AgentStore, HistoryLimits};
 use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
 
 /// How long requests in flight may take after the signal to stop.
@@ -52,9 +52,11 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
             "--trust-plain-headers: whoever reaches this port can be anybody; only the gateway may reach it"
         );
     }
-    let store: Arc<dyn AgentStore> =
-        Arc::new(FileStore::open(&config.state).map_err(|fault| fault.to_string())?);
     let clock = clock();
+    let store: Arc<dyn AgentStore> = Arc::new(
+        FileStore::open(&config.state, clock.clone(), HistoryLimits::default())
+            .map_err(|fault| fault.to_string())?,
+    );
     let keys = identity_keys(config.identity_keys, &clock)?;
     let index = Index::new(store.clone(), Some(config.state.join("vectors.bin")));
     let app = Arc::new(App {

@@ -10,11 +10,13 @@ use crate::{Action, Policy, Principal, Resource, ScopeSet, Visibility};
 
 /// Proof that `decide` said yes. Nothing else can make one, and every write of
 /// the store asks for it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
     action: Action,
     path: String,
     admin: bool,
+    by: String,
+    client_id: Option<String>,
 }
 
 impl Permit {
@@ -26,6 +28,16 @@ impl Permit {
     /// Whether the holder is an admin (may set trust and registrant).
     pub fn is_admin(&self) -> bool {
         self.admin
+    }
+
+    /// The username of whom it was given to: what a store notes as the author of a change.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+
+    /// The OAuth client he came with.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
     }
 }
 
@@ -116,7 +128,13 @@ impl View<'_> {
 
     fn decide(&self, resource: &Resource) -> Result<Permit, Denied> {
         self.decide_quietly(resource)?;
-        Ok(Permit { action: self.action, path: resource.path().to_owned(), admin: self.admin })
+        Ok(Permit {
+            action: self.action,
+            path: resource.path().to_owned(),
+            admin: self.admin,
+            by: self.who.username.clone(),
+            client_id: self.who.client_id.clone(),
+        })
     }
 
     fn decide_quietly(&self, resource: &Resource) -> Result<(), Denied> {

@@ -69,6 +69,12 @@ impl Resource {
         &self.path
     }
 
+    /// Who registered the entry, who may see it, and the groups it is restricted to; `None` where nothing
+    /// lives.
+    pub fn sight(&self) -> Option<(&str, Visibility, &[String])> {
+        self.entry.as_ref().map(|entry| (&*entry.owner, entry.visibility, &*entry.allowed_groups))
+    }
+
     pub(crate) fn facts(&self) -> Option<&EntryFacts> {
         self.entry.as_ref()
     }

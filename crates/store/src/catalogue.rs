@@ -1,17 +1,32 @@
-//! All agents of one moment, in the order of their paths.
+//! All agents of one moment, in the order of their paths, and the changes that led there.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalog::{AgentEntry, EntryPath};
+use rpds::RedBlackTreeMapSync;
 
-/// An immutable picture of the store.
-#[derive(Clone, Debug, Default)]
+use crate::{Change, ChangeLog, HistoryLimits};
+
+/// An immutable picture of the store. A change makes a new one that shares what is the same, so its cost
+/// does not grow with the number of agents.
+#[derive(Clone, Debug)]
 pub struct Catalogue {
-    entries: BTreeMap<EntryPath, Arc<AgentEntry>>,
+    entries: RedBlackTreeMapSync<EntryPath, Arc<AgentEntry>>,
+    changes: ChangeLog,
+}
+
+impl Default for Catalogue {
+    fn default() -> Catalogue {
+        Catalogue::after(0, HistoryLimits::default())
+    }
 }
 
 impl Catalogue {
+    /// An empty one, after the change `last`.
+    pub(crate) fn after(last: u64, limits: HistoryLimits) -> Catalogue {
+        Catalogue { entries: RedBlackTreeMapSync::new_sync(), changes: ChangeLog::after(last, limits) }
+    }
+
     /// The agent at a path.
     pub fn get(&self, path: &EntryPath) -> Option<&Arc<AgentEntry>> {
         self.entries.get(path)
@@ -24,7 +39,7 @@ impl Catalogue {
 
     /// How many agents there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.entries.size()
     }
 
     /// Whether there is none.
@@ -32,11 +47,26 @@ impl Catalogue {
         self.entries.is_empty()
     }
 
-    pub(crate) fn put(&mut self, entry: Arc<AgentEntry>) {
-        self.entries.insert(entry.path.clone(), entry);
+    /// The latest changes, up to this picture.
+    pub fn changes(&self) -> &ChangeLog {
+        &self.changes
     }
 
-    pub(crate) fn take(&mut self, path: &EntryPath) {
-        self.entries.remove(path);
+    /// Applies a change and remembers it; `entry` is what lives at its path since.
+    pub(crate) fn apply(&mut self, change: Change, entry: Option<Arc<AgentEntry>>) {
+        match entry {
+            Some(entry) => self.put(entry),
+            None => self.take(&change.path),
+        }
+        self.changes.push(Arc::new(change));
+    }
+
+    /// Puts an entry in its place without a change: while a picture is being read.
+    pub(crate) fn put(&mut self, entry: Arc<AgentEntry>) {
+        self.entries.insert_mut(entry.path.clone(), entry);
+    }
+
+    fn take(&mut self, path: &EntryPath) {
+        self.entries.remove_mut(path);
     }
 }

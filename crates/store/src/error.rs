@@ -22,13 +22,14 @@ pub enum StoreError {
     /// The permit was given for something else: a mistake of ours, and refused as one.
     #[error("the permit is not for this write")]
     WrongPermit,
-    /// The state cannot be written; nothing of this write was kept.
-    #[error("{} cannot be written: {cause}", .file.display())]
+    /// The state cannot be written for the time being. Nothing of this write was kept, or (a connection
+    /// lost while the database was committing) nobody can say.
+    #[error("{place} cannot be written: {reason}")]
     Unavailable {
-        /// Which file.
-        file: PathBuf,
+        /// Which file or database; never with a password.
+        place: String,
         /// What the system said.
-        cause: std::io::Error,
+        reason: String,
     },
     /// The state cannot be read; a registry must not start over it.
     #[error("{}: {reason}", .file.display())]

@@ -1,24 +1,37 @@
 //! Where is it kept? Every write asks for a [`access::Permit`]; reads are in memory.
 
 mod catalogue;
+mod change;
+mod change_log;
 pub mod conformance;
 mod error;
+mod expected;
 pub mod file;
+mod status;
 
 use std::sync::Arc;
 
 use access::Permit;
 use async_trait::async_trait;
 use catalog::{AgentEntry, EntryPath};
+use tokio::sync::watch;
 
 pub use catalogue::Catalogue;
+pub use change::{Change, What};
+pub use change_log::{ChangeLog, HistoryLimits};
 pub use error::StoreError;
+pub use status::Status;
+
+/// Seconds since 1970: a field, so that tests can set it.
+pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
 
 /// The agents of one registry.
 ///
 /// What a write acknowledges is durable, and every later [`AgentStore::catalogue`]
-/// shows it. An update names the entity tag it was made from; if the entry has
-/// another by now, nothing is written.
+/// shows it, with the change among its [`Catalogue::changes`]: the author is whom the
+/// permit was given to. An update names the entity tag it was made from; if the entry
+/// has another by now, nothing is written. A caller who hangs up in the middle of his
+/// write leaves it whole or not there.
 #[async_trait]
 pub trait AgentStore: Send + Sync {
     /// All agents as of now: one consistent picture that later writes do not change.
@@ -46,4 +59,13 @@ pub trait AgentStore: Send + Sync {
     /// # Errors
     /// [`StoreError::Absent`], [`StoreError::Changed`], [`StoreError::Unavailable`].
     async fn remove(&self, permit: &Permit, expected: &str, path: &EntryPath) -> Result<(), StoreError>;
+
+    /// Tells the number of the latest change, whenever it grows; [`AgentStore::catalogue`] then shows it.
+    fn follow(&self) -> watch::Receiver<u64>;
+
+    /// How it is doing.
+    fn status(&self) -> Status;
+
+    /// Ends well: what was acknowledged is in its resting form, and writes are refused from now on.
+    async fn close(&self);
 }

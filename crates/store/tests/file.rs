@@ -1,9 +1,14 @@
 //! The file store: the conformance suite, and what is particular to a file.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use store::file::FileStore;
-use store::{AgentStore, StoreError, conformance};
+use store::{AgentStore, HistoryLimits, StoreError, conformance};
+
+fn open(folder: &Path) -> Result<FileStore, StoreError> {
+    FileStore::open(folder, Arc::new(|| 1_800_000_000), HistoryLimits::default())
+}
 
 fn state(folder: &Path, text: &str) {
     std::fs::write(folder.join("agent_state.json"), text).expect("written");
@@ -12,7 +17,7 @@ fn state(folder: &Path, text: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_every_promise() {
     let folder = tempfile::tempdir().expect("a folder");
-    conformance::all(|| async { FileStore::open(folder.path()).expect("opened") }).await;
+    conformance::all(|| async { open(folder.path()).expect("opened") }).await;
 }
 
 #[test]
@@ -24,7 +29,7 @@ fn reads_the_guides_own_state_file() {
             "url": "https://agent.example.com/code-reviewer", "protocol_version": "1.0", "is_enabled": true,
             "registered_at": "2025-11-09T10:30:00Z", "registered_by": "service-account-mcp-gateway-m2m"}}}"#,
     );
-    let store = FileStore::open(folder.path()).expect("opened");
+    let store = open(folder.path()).expect("opened");
     let catalogue = store.catalogue();
     let entry = catalogue.iter().next().expect("one agent");
     assert_eq!((entry.path.as_str(), entry.enabled), ("/code-reviewer", true));
@@ -45,7 +50,7 @@ fn refuses_a_damaged_file_and_says_where() {
     ] {
         let folder = tempfile::tempdir().expect("a folder");
         state(folder.path(), text);
-        let Err(error) = FileStore::open(folder.path()) else { panic!("{text:?} was opened") };
+        let Err(error) = open(folder.path()) else { panic!("{text:?} was opened") };
         assert!(matches!(error, StoreError::Damaged { .. }));
         let said = error.to_string();
         assert!(said.contains("agent_state.json") && said.contains(part), "{said}");
@@ -75,19 +80,19 @@ async fn the_deepest_card_that_registers_is_read_again() {
     let policy = Policy::parse("").expect("a policy");
     let permit = policy.decide(&admin, Action::PublishAgent, &Resource::vacant("/a")).expect("an admin may");
     let folder = tempfile::tempdir().expect("a folder");
-    let store = FileStore::open(folder.path()).expect("opened");
+    let store = open(folder.path()).expect("opened");
     let entry = draft.into_new_entry("me", "2025-11-09T10:30:00Z").expect("an entry");
     store.insert(&permit, entry).await.expect("kept");
     drop(store);
-    assert!(FileStore::open(folder.path()).is_ok(), "what was registered can be read");
+    assert!(open(folder.path()).is_ok(), "what was registered can be read");
 }
 
 #[test]
 fn one_registry_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");
-    let first = FileStore::open(folder.path()).expect("opened");
-    let Err(second) = FileStore::open(folder.path()) else { panic!("opened twice") };
+    let first = open(folder.path()).expect("opened");
+    let Err(second) = open(folder.path()) else { panic!("opened twice") };
     assert!(second.to_string().contains("another registry"), "{second}");
     drop(first);
-    assert!(FileStore::open(folder.path()).is_ok(), "the lock goes with its holder");
+    assert!(open(folder.path()).is_ok(), "the lock goes with its holder");
 }

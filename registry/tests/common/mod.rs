@@ -17,8 +17,9 @@ use registry::indexing::Index;
 use registry::{App, Metrics, Seal, endpoint};
 use search::HashedWords;
 use serde_json::Value;
+use store::HistoryLimits;
 use store::file::FileStore;
-use token::{KeySet, LocalKeys, Signer, SigningAlgorithm, key_set};
+use token::{Clock, KeySet, LocalKeys, Signer, SigningAlgorithm, key_set};
 
 /// 2025-11-09T10:30:00Z, the guide's own time.
 pub const NOW: u64 = 1_762_684_200;
@@ -113,9 +114,11 @@ impl World {
     fn on(folder: Arc<tempfile::TempDir>, change: impl FnOnce(&mut App)) -> World {
         let (signer, _) = Signer::generate(SigningAlgorithm::EdDsa).expect("a key");
         let keys = KeySet::parse(key_set([&signer]).as_bytes()).expect("a key set");
-        let clock = Arc::new(AtomicU64::new(NOW));
-        let told = clock.clone();
-        let store = Arc::new(FileStore::open(folder.path()).expect("a store"));
+        let hands = Arc::new(AtomicU64::new(NOW));
+        let told = hands.clone();
+        let clock: Clock = Arc::new(move || told.load(Ordering::SeqCst));
+        let store = FileStore::open(folder.path(), clock.clone(), HistoryLimits::default());
+        let store = Arc::new(store.expect("a store"));
         let index = Index::new(store.clone(), Some(folder.path().join("vectors.bin")));
         index.build(Arc::new(HashedWords::new(256)));
         let mut app = App {
@@ -128,12 +131,12 @@ impl World {
             rules: CardRules::default(),
             endpoints: EndpointRules { allow_private: true },
             public_url: "http://localhost:8080".into(),
-            clock: Arc::new(move || told.load(Ordering::SeqCst)),
+            clock,
         };
         change(&mut app);
         let app = Arc::new(app);
         let document = serde_json::from_str(&registry::openapi_document(&app)).expect("JSON");
-        World { endpoint: endpoint(&app), document, app, signer, clock, folder }
+        World { endpoint: endpoint(&app), document, app, signer, clock: hands, folder }
     }
 
     /// The same state, opened by a new process.

@@ -16,8 +16,10 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use catalog::{AgentEntry, EntryPath};
 use rustix::fs::{FlockOperation, flock};
+use tokio::sync::watch;
 
-use crate::{AgentStore, Catalogue, StoreError};
+use crate::expected::{Expected, permitted};
+use crate::{AgentStore, Catalogue, Change, Clock, HistoryLimits, Status, StoreError};
 
 /// The guide's name for the file.
 const STATE_FILE: &str = "agent_state.json";
@@ -30,6 +32,8 @@ pub struct FileStore(Arc<Inner>);
 struct Inner {
     file: PathBuf,
     current: ArcSwap<Catalogue>,
+    clock: Clock,
+    latest: watch::Sender<u64>,
     /// Writes happen one after the other; readers never wait.
     writing: Mutex<()>,
     _lock: File,
@@ -41,7 +45,8 @@ impl FileStore {
     /// # Errors
     /// [`StoreError::Damaged`] names the file and the place: a registry must not start
     /// over a state it cannot read, or its first write would lose it.
-    pub fn open(folder: &Path) -> Result<FileStore, StoreError> {
+    pub fn open(folder: &Path, clock: Clock, limits: HistoryLimits) -> Result<FileStore, StoreError> {
+        let _ = limits;
         let damaged = |reason: String| StoreError::Damaged { file: folder.to_owned(), reason };
         std::fs::create_dir_all(folder).map_err(|cause| damaged(format!("cannot be made: {cause}")))?;
         let lock = File::create(folder.join(LOCK_FILE))
@@ -51,51 +56,51 @@ impl FileStore {
         })?;
         let file = folder.join(STATE_FILE);
         let catalogue = layout::load(&file)?;
+        let latest = watch::Sender::new(catalogue.changes().last());
         let current = ArcSwap::from_pointee(catalogue);
-        Ok(FileStore(Arc::new(Inner { file, current, writing: Mutex::new(()), _lock: lock })))
+        Ok(FileStore(Arc::new(Inner { file, current, clock, latest, writing: Mutex::new(()), _lock: lock })))
     }
 
-    /// Makes one change durable, then current.
-    ///
-    /// All of it happens on a thread of its own, under one lock that the thread holds: a caller
-    /// who hangs up drops his future, and must neither stop a write in its middle nor let the
-    /// next one begin before it.
-    async fn write<T: Send + 'static>(
+    async fn write(
         &self,
-        change: impl FnOnce(&mut Catalogue) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        permit: &Permit,
+        expected: Expected,
+        path: EntryPath,
+        new: Option<AgentEntry>,
+    ) -> Result<Option<Arc<AgentEntry>>, StoreError> {
         let inner = self.0.clone();
-        let written = tokio::task::spawn_blocking(move || inner.write(change)).await;
+        let permit = permit.clone();
+        let written = tokio::task::spawn_blocking(move || inner.write(&permit, &expected, &path, new)).await;
         written.unwrap_or_else(|panic| Err(self.0.unavailable(std::io::Error::other(panic))))
     }
 }
 
 impl Inner {
-    fn write<T>(
+    fn write(
         &self,
-        change: impl FnOnce(&mut Catalogue) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+        permit: &Permit,
+        expected: &Expected,
+        path: &EntryPath,
+        new: Option<AgentEntry>,
+    ) -> Result<Option<Arc<AgentEntry>>, StoreError> {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut catalogue = Catalogue::clone(&self.current.load());
-        let done = change(&mut catalogue)?;
+        let old = catalogue.get(path).cloned();
+        expected.check(path, old.as_deref())?;
+        let new = new.map(Arc::new);
+        let number = catalogue.changes().last() + 1;
+        if let Some(change) = Change::between(number, (self.clock)(), permit, old.as_deref(), new.as_deref())
+        {
+            catalogue.apply(change, new.clone());
+        }
         replace::whole(&self.file, &layout::print(&catalogue)).map_err(|cause| self.unavailable(cause))?;
         self.current.store(Arc::new(catalogue));
-        Ok(done)
+        self.latest.send_replace(number);
+        Ok(new)
     }
 
     fn unavailable(&self, cause: std::io::Error) -> StoreError {
-        StoreError::Unavailable { file: self.file.clone(), cause }
-    }
-}
-
-/// Refuses a change of an entry that is gone or is another by now.
-fn expect(catalogue: &Catalogue, path: &EntryPath, expected: &str) -> Result<(), StoreError> {
-    match catalogue.get(path) {
-        None => Err(StoreError::Absent(path.to_string())),
-        Some(entry) if entry.etag != expected => {
-            Err(StoreError::Changed { path: path.to_string(), current: entry.etag.clone() })
-        }
-        Some(_) => Ok(()),
+        StoreError::Unavailable { place: self.file.display().to_string(), reason: cause.to_string() }
     }
 }
 
@@ -106,16 +111,9 @@ impl AgentStore for FileStore {
     }
 
     async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
-        check(permit, Action::PublishAgent, &entry.path)?;
-        self.write(move |catalogue| {
-            if catalogue.get(&entry.path).is_some() {
-                return Err(StoreError::Taken(entry.path.to_string()));
-            }
-            let entry = Arc::new(entry);
-            catalogue.put(entry.clone());
-            Ok(entry)
-        })
-        .await
+        permitted(permit, Action::PublishAgent, &entry.path)?;
+        let kept = self.write(permit, Expected::Vacant, entry.path.clone(), Some(entry)).await?;
+        kept.ok_or(StoreError::WrongPermit)
     }
 
     async fn replace(
@@ -124,29 +122,24 @@ impl AgentStore for FileStore {
         expected: &str,
         entry: AgentEntry,
     ) -> Result<Arc<AgentEntry>, StoreError> {
-        check(permit, Action::ModifyAgent, &entry.path)?;
-        let expected = expected.to_owned();
-        self.write(move |catalogue| {
-            expect(catalogue, &entry.path, &expected)?;
-            let entry = Arc::new(entry);
-            catalogue.put(entry.clone());
-            Ok(entry)
-        })
-        .await
+        permitted(permit, Action::ModifyAgent, &entry.path)?;
+        let expected = Expected::Tag(expected.to_owned());
+        let kept = self.write(permit, expected, entry.path.clone(), Some(entry)).await?;
+        kept.ok_or(StoreError::WrongPermit)
     }
 
     async fn remove(&self, permit: &Permit, expected: &str, path: &EntryPath) -> Result<(), StoreError> {
-        check(permit, Action::DeleteAgent, path)?;
-        let (expected, path) = (expected.to_owned(), path.clone());
-        self.write(move |catalogue| {
-            expect(catalogue, &path, &expected)?;
-            catalogue.take(&path);
-            Ok(())
-        })
-        .await
+        permitted(permit, Action::DeleteAgent, path)?;
+        self.write(permit, Expected::Tag(expected.to_owned()), path.clone(), None).await.map(drop)
     }
-}
 
-fn check(permit: &Permit, action: Action, path: &EntryPath) -> Result<(), StoreError> {
-    if permit.is_for(action, path.as_str()) { Ok(()) } else { Err(StoreError::WrongPermit) }
+    fn follow(&self) -> watch::Receiver<u64> {
+        self.0.latest.subscribe()
+    }
+
+    fn status(&self) -> Status {
+        Status { kind: "file", ..Status::default() }
+    }
+
+    async fn close(&self) {}
 }

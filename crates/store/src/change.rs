@@ -1,0 +1,204 @@
+//! One change of the catalogue: who, when, what, and who could see the entry before and after.
+
+use std::sync::Arc;
+
+use access::{Permit, Resource, Visibility};
+use catalog::{AgentEntry, EntryPath};
+use serde::{Deserialize, Serialize};
+
+/// What happened to an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// It is new.
+    Registered,
+    /// Its card is another.
+    Updated,
+    /// Discovery finds it again; nothing else changed.
+    Enabled,
+    /// Discovery no longer finds it; nothing else changed.
+    Disabled,
+    /// It is gone.
+    Removed,
+}
+
+impl What {
+    /// The spelling in answers, the same as in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            What::Registered => "registered",
+            What::Updated => "updated",
+            What::Enabled => "enabled",
+            What::Disabled => "disabled",
+            What::Removed => "removed",
+        }
+    }
+}
+
+/// One change. Its number is one more than that of the change before, in the whole store.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its place in the order of all changes; the first is 1.
+    pub number: u64,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// The username of who did it.
+    pub by: String,
+    /// The OAuth client he came with.
+    pub client_id: Option<String>,
+    /// What happened.
+    pub what: What,
+    /// To which entry.
+    pub path: EntryPath,
+    /// The card's top-level keys whose values differ, by name. Empty for what is new or gone.
+    pub fields: Vec<String>,
+    /// What access decided about the entry until then; `None` for what is new.
+    pub before: Option<Arc<Resource>>,
+    /// What access decides about it since; `None` for what is gone.
+    pub after: Option<Arc<Resource>>,
+    /// The entity tag it has since; `None` for what is gone.
+    pub etag: Option<String>,
+}
+
+impl Change {
+    /// The change from `old` to `new`, permitted to whoever holds `permit`. `None` when there is neither.
+    pub(crate) fn between(
+        number: u64,
+        at: u64,
+        permit: &Permit,
+        old: Option<&AgentEntry>,
+        new: Option<&AgentEntry>,
+    ) -> Option<Change> {
+        let path = new.or(old)?.path.clone();
+        let fields = match (old, new) {
+            (Some(old), Some(new)) => differing(old, new),
+            _ => Vec::new(),
+        };
+        let what = match (old, new) {
+            (_, None) => What::Removed,
+            (None, Some(_)) => What::Registered,
+            (Some(_), Some(new)) if is_toggle(&fields) => {
+                if new.enabled {
+                    What::Enabled
+                } else {
+                    What::Disabled
+                }
+            }
+            (Some(_), Some(_)) => What::Updated,
+        };
+        Some(Change {
+            number,
+            at,
+            by: permit.by().to_owned(),
+            client_id: permit.client_id().map(str::to_owned),
+            what,
+            path,
+            fields,
+            before: old.map(|entry| entry.resource.clone()),
+            after: new.map(|entry| entry.resource.clone()),
+            etag: new.map(|entry| entry.etag.clone()),
+        })
+    }
+}
+
+const ENABLED: &str = "is_enabled";
+/// Every change sets it: it tells nothing.
+const UPDATED: &str = "updated_at";
+
+fn is_toggle(fields: &[String]) -> bool {
+    fields == [ENABLED]
+}
+
+fn differing(old: &AgentEntry, new: &AgentEntry) -> Vec<String> {
+    let (old, new) = (old.card(), new.card());
+    let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(*value));
+    let gone = old.iter().filter(|(name, _)| !new.contains_key(*name));
+    let mut names: Vec<String> =
+        changed.chain(gone).map(|(name, _)| name.clone()).filter(|name| name != UPDATED).collect();
+    names.sort_unstable();
+    names
+}
+
+/// A change as it is kept: in a line of a file, or in a column. The card itself stands beside it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeRecord {
+    pub(crate) number: u64,
+    pub(crate) at: u64,
+    pub(crate) by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) client_id: Option<String>,
+    pub(crate) what: What,
+    pub(crate) path: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fields: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) before: Option<Sight>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) after: Option<Sight>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) etag: Option<String>,
+}
+
+/// Who could see an entry, as [`Resource`] holds it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sight {
+    owner: String,
+    visibility: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<String>,
+}
+
+impl From<&Change> for ChangeRecord {
+    fn from(change: &Change) -> ChangeRecord {
+        ChangeRecord {
+            number: change.number,
+            at: change.at,
+            by: change.by.clone(),
+            client_id: change.client_id.clone(),
+            what: change.what,
+            path: change.path.to_string(),
+            fields: change.fields.clone(),
+            before: change.before.as_deref().and_then(Sight::of),
+            after: change.after.as_deref().and_then(Sight::of),
+            etag: change.etag.clone(),
+        }
+    }
+}
+
+impl TryFrom<ChangeRecord> for Change {
+    type Error = String;
+
+    fn try_from(record: ChangeRecord) -> Result<Change, String> {
+        let path = EntryPath::parse(&record.path).map_err(|fault| fault.to_string())?;
+        let seen = |sight: Option<Sight>| sight.map(|sight| sight.resource(&path)).transpose();
+        let (before, after) = (seen(record.before)?, seen(record.after)?);
+        Ok(Change {
+            number: record.number,
+            at: record.at,
+            by: record.by,
+            client_id: record.client_id,
+            what: record.what,
+            fields: record.fields,
+            before,
+            after,
+            etag: record.etag,
+            path,
+        })
+    }
+}
+
+impl Sight {
+    fn of(resource: &Resource) -> Option<Sight> {
+        let (owner, visibility, groups) = resource.sight()?;
+        let (owner, visibility) = (owner.to_owned(), visibility.name().to_owned());
+        Some(Sight { owner, visibility, groups: groups.to_vec() })
+    }
+
+    fn resource(self, path: &EntryPath) -> Result<Arc<Resource>, String> {
+        let visibility = Visibility::named(&self.visibility)
+            .ok_or_else(|| format!("'{}' is no visibility", self.visibility))?;
+        Ok(Arc::new(Resource::entry(path.as_str(), self.owner, visibility, self.groups)))
+    }
+}

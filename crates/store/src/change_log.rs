@@ -1,0 +1,111 @@
+//! The latest changes, bounded: what history and followers read.
+
+use std::collections::VecDeque;
+use std::ops::Bound;
+use std::sync::Arc;
+
+use catalog::EntryPath;
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
+
+use crate::Change;
+
+/// How much is remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryLimits {
+    /// Changes in all. A follower who is further behind must read everything anew.
+    pub total: usize,
+    /// Changes of one entry. Followers lose nothing by it: a later change of the same entry is there.
+    pub per_entry: usize,
+}
+
+impl Default for HistoryLimits {
+    fn default() -> HistoryLimits {
+        HistoryLimits { total: 10_000, per_entry: 100 }
+    }
+}
+
+/// The latest changes, in their order. Cloning it is cheap, and a clone stays as it is.
+#[derive(Clone, Debug)]
+pub struct ChangeLog {
+    changes: RedBlackTreeMapSync<u64, Arc<Change>>,
+    of_entry: HashTrieMapSync<EntryPath, Arc<VecDeque<u64>>>,
+    /// The number of the latest change.
+    last: u64,
+    /// Whoever knows the changes up to here can follow on.
+    floor: u64,
+    limits: HistoryLimits,
+}
+
+impl ChangeLog {
+    /// Without a change, after the change `last`.
+    pub(crate) fn after(last: u64, limits: HistoryLimits) -> ChangeLog {
+        ChangeLog {
+            changes: RedBlackTreeMapSync::new_sync(),
+            of_entry: HashTrieMapSync::new_sync(),
+            last,
+            floor: last,
+            limits,
+        }
+    }
+
+    /// The number of the latest change; 0 before the first.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The changes after the one with this number, in their order. `None` when some of them are forgotten
+    /// by now, or the number lies in the future: the follower knows another store's changes.
+    pub fn since(&self, number: u64) -> Option<impl Iterator<Item = &Arc<Change>>> {
+        let range = (Bound::Excluded(number), Bound::Unbounded);
+        (self.floor <= number && number <= self.last)
+            .then(|| self.changes.range(range).map(|(_, change)| change))
+    }
+
+    /// The changes of one entry that are remembered, the latest first.
+    pub fn of(&self, path: &EntryPath) -> impl Iterator<Item = &Arc<Change>> {
+        let numbers = self.of_entry.get(path).into_iter().flat_map(|numbers| numbers.iter().rev());
+        numbers.filter_map(|number| self.changes.get(number))
+    }
+
+    /// Every change that is remembered, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Change>> {
+        self.changes.values()
+    }
+
+    /// Takes up one more. Changes come in their order.
+    pub(crate) fn push(&mut self, change: Arc<Change>) {
+        let (number, path) = (change.number, change.path.clone());
+        self.last = number;
+        self.changes.insert_mut(number, change);
+        let mut numbers = self.of_entry.get(&path).cloned().unwrap_or_default();
+        let held = Arc::make_mut(&mut numbers);
+        held.push_back(number);
+        if held.len() > self.limits.per_entry
+            && let Some(oldest) = held.pop_front()
+        {
+            self.changes.remove_mut(&oldest);
+        }
+        self.of_entry.insert_mut(path, numbers);
+        while self.changes.size() > self.limits.total {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((number, path)) =
+            self.changes.first().map(|(number, change)| (*number, change.path.clone()))
+        else {
+            return;
+        };
+        self.floor = number;
+        self.changes.remove_mut(&number);
+        let mut numbers = self.of_entry.get(&path).cloned().unwrap_or_default();
+        // The oldest of all is the oldest of its entry.
+        Arc::make_mut(&mut numbers).pop_front();
+        if numbers.is_empty() {
+            self.of_entry.remove_mut(&path);
+        } else {
+            self.of_entry.insert_mut(path, numbers);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! How a store is doing, for `/health`, the metrics and the log.
+
+use std::time::Duration;
+
+/// How a store is doing.
+#[derive(Clone, Debug, Default)]
+pub struct Status {
+    /// `file` or `postgres`.
+    pub kind: &'static str,
+    /// Why writes are refused at the moment; `None` when the last one was kept.
+    pub fault: Option<String>,
+    /// How old the picture of [`crate::AgentStore::catalogue`] may be: the time since it was last known to be
+    /// the newest. Zero where all changes are made by this process.
+    pub lag: Duration,
+    /// Bytes of changes that are not in the snapshot yet; 0 where there is none.
+    pub journal_bytes: u64,
+}

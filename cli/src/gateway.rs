@@ -1,15 +1,20 @@
-//! Calls to the registry through the gateway.
+//! Calls to the registry through the gateway, as somebody who is signed in.
 
 use std::fmt;
 use std::str::FromStr;
 
 use boot::Secret;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
+use url::form_urlencoded::Serializer;
 
-use crate::http::{Http, Method, Request, Silence, StatusCode, Url};
+use crate::credentials::{self, Needs};
+use crate::http::{self, Http, Method, StatusCode, Url};
+use crate::options::Remote;
 use crate::outcome::{Exit, Failure};
 use crate::plain::plain;
+use crate::progress::Waiting;
 
 /// The gateway's address, without a slash at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,31 +45,126 @@ impl fmt::Display for Gateway {
     }
 }
 
-impl Gateway {
-    /// Posts a question and returns the JSON of a good answer.
+/// Something to ask the registry.
+#[derive(Debug)]
+pub(crate) struct Call {
+    method: Method,
+    target: String,
+    if_match: Option<String>,
+    body: Option<Value>,
+    waiting_for: String,
+}
+
+impl Call {
+    /// A call without a body; the path begins with a slash and is encoded already.
+    pub(crate) fn new(method: Method, path: impl Into<String>) -> Call {
+        let waiting_for = "the registry".to_owned();
+        Call { method, target: path.into(), if_match: None, body: None, waiting_for }
+    }
+
+    /// With one more parameter.
+    pub(crate) fn query(mut self, name: &str, value: &str) -> Call {
+        self.target.push(if self.target.contains('?') { '&' } else { '?' });
+        self.target += &Serializer::new(String::new()).append_pair(name, value).finish();
+        self
+    }
+
+    /// With this JSON.
+    pub(crate) fn json(self, body: Value) -> Call {
+        Call { body: Some(body), ..self }
+    }
+
+    /// Only while the entry has this tag.
+    pub(crate) fn if_match(self, tag: String) -> Call {
+        Call { if_match: Some(tag), ..self }
+    }
+
+    /// What a person reads while it takes its time.
+    pub(crate) fn waiting_for(self, what: impl Into<String>) -> Call {
+        Call { waiting_for: what.into(), ..self }
+    }
+}
+
+/// A good answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    /// The JSON, as it came; empty where the status says that there is none.
+    pub(crate) body: String,
+    /// The entry's tag.
+    pub(crate) etag: Option<String>,
+    from: Gateway,
+}
+
+impl Reply {
+    /// The answer as what it should be.
     ///
     /// # Errors
-    /// [`Exit::Unreachable`] when nobody answers, [`Exit::Refused`] for every other answer.
-    pub(crate) fn post(&self, path: &str, token: &Secret, question: &Value) -> Result<String, Failure> {
-        let request = Request::new(Method::POST, format!("{self}{path}")).bearer(token).json(question);
-        let answer = Http::new()?.send(request).map_err(|silence| self.unreachable(&silence))?;
-        if answer.status == StatusCode::OK {
-            return Ok(answer.body);
+    /// [`Exit::Refused`]: whoever answered so is no registry that is known here.
+    pub(crate) fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_str(&self.body).map_err(|fault| {
+            let (from, why) = (&self.from, plain(&fault.to_string()));
+            let message =
+                format!("{from} gave an answer that this agentctl cannot read ({why}): is it the gateway?");
+            Failure::new(Exit::Refused, message)
+        })
+    }
+}
+
+/// Somebody with a token that is worth sending.
+pub(crate) struct Session<'r> {
+    gateway: &'r Gateway,
+    http: Http,
+    token: Secret,
+}
+
+impl<'r> Session<'r> {
+    /// Signs in for what a command needs; without a good token nothing leaves this machine.
+    ///
+    /// # Errors
+    /// [`Exit::Credentials`] with one line that says what to do.
+    pub(crate) fn open(remote: &'r Remote, needs: &[Needs]) -> Result<Session<'r>, Failure> {
+        let mut needs = needs.iter();
+        let mut token = credentials::obtain(remote, needs.next().unwrap_or(&Needs::nothing()))?;
+        // Only a policy tells one need from the other.
+        for need in needs.filter(|_| remote.checks.policy.is_some()) {
+            token = credentials::obtain(remote, need)?;
         }
-        Err(refused(answer.status, answer.header("www-authenticate"), &answer.body))
+        Ok(Session { gateway: &remote.gateway, http: Http::new()?, token })
     }
 
-    /// What to say about an answer of status 200 that does not mean anything here.
-    pub(crate) fn misunderstood(&self, fault: &serde_json::Error) -> Failure {
-        let why = plain(&fault.to_string());
-        let message =
-            format!("{self} gave an answer that this agentctl cannot read ({why}): is it the gateway?");
-        Failure::new(Exit::Refused, message)
+    /// The client, for who asks somebody else besides.
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
     }
 
-    fn unreachable(&self, silence: &Silence) -> Failure {
-        let message =
-            format!("cannot reach the gateway at {self} ({silence}): is it running, is --gateway right?");
+    /// Asks and waits for the answer.
+    ///
+    /// # Errors
+    /// [`Exit::Unreachable`] when nobody answers, [`Exit::Refused`] for every answer that is not good.
+    pub(crate) fn ask(&self, call: Call) -> Result<Reply, Failure> {
+        let url = format!("{}{}", self.gateway, call.target);
+        let mut request = http::Request::new(call.method, url).bearer(&self.token);
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        if let Some(tag) = call.if_match {
+            request = request.header("If-Match", tag);
+        }
+        let waiting = Waiting::on(format!("waiting for {}", call.waiting_for));
+        let answer = self.http.send(request).map_err(|silence| self.unreachable(&silence.to_string()))?;
+        drop(waiting);
+        if answer.status.is_success() {
+            let etag = answer.header("ETag").map(str::to_owned);
+            return Ok(Reply { body: answer.body, etag, from: self.gateway.clone() });
+        }
+        Err(refused(answer.status, answer.header("WWW-Authenticate"), &answer.body))
+    }
+
+    fn unreachable(&self, why: &str) -> Failure {
+        let message = format!(
+            "cannot reach the gateway at {} ({why}): is it running, is --gateway right?",
+            self.gateway
+        );
         Failure::new(Exit::Unreachable, message)
     }
 }
@@ -73,6 +173,28 @@ impl Gateway {
 #[derive(Deserialize)]
 struct Problem {
     message: String,
+    #[serde(default)]
+    errors: Vec<FieldProblem>,
+}
+
+#[derive(Deserialize)]
+struct FieldProblem {
+    field: String,
+    message: String,
+}
+
+impl Problem {
+    /// One line, or every fault on a line of its own.
+    fn text(&self) -> String {
+        if self.errors.len() < 2 {
+            return plain(&self.message);
+        }
+        let line = |fault: &FieldProblem| match &*fault.field {
+            "" => format!("\n  {}", plain(&fault.message)),
+            field => format!("\n  {}: {}", plain(field), plain(&fault.message)),
+        };
+        format!("{} faults{}", self.errors.len(), self.errors.iter().map(line).collect::<String>())
+    }
 }
 
 fn refused(status: StatusCode, challenge: Option<&str>, body: &str) -> Failure {
@@ -80,16 +202,13 @@ fn refused(status: StatusCode, challenge: Option<&str>, body: &str) -> Failure {
     let message = match (challenge.and_then(description), &problem) {
         // The gateway's body for a 401 is one for all; what is wrong with this token stands here.
         (Some(description), _) => format!("{}: get a new token", plain(description)),
-        (None, Some(problem)) => plain(&problem.message),
+        (None, Some(problem)) => problem.text(),
         (None, None) => "the answer gives no reason: is it the gateway?".to_owned(),
     };
-    Failure {
-        exit: Exit::Refused,
-        message: format!("refused ({status}): {message}"),
-        body: problem.is_some().then(|| format!("{}\n", body.trim_end())),
-    }
+    let body = problem.is_some().then(|| format!("{}\n", body.trim_end()));
+    let failure = Failure::new(Exit::Refused, format!("refused ({status}): {message}"));
+    Failure { body, status: Some(status.as_u16()), ..failure }
 }
-
 /// The `error_description` of a `WWW-Authenticate` (RFC 6750 section 3), which holds no quotes.
 fn description(challenge: &str) -> Option<&str> {
     let (_, rest) = challenge.split_once("error_description=\"")?;

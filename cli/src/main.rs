@@ -7,6 +7,7 @@ mod options;
 mod outcome;
 mod plain;
 mod policy;
+mod progress;
 mod table;
 
 use std::io::{self, Write};
@@ -27,7 +28,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             eprintln!("agentctl: {}", failure.message);
             let body = failure.body.filter(|_| options.json);
-            (body.unwrap_or_default(), failure.exit)
+            (failure.done + &body.unwrap_or_default(), failure.exit)
         }
     };
     match print(&text) {

@@ -38,7 +38,7 @@ pub(crate) struct Report {
     pub(crate) exit: Exit,
 }
 
-/// Why a command has nothing to report.
+/// Why a command did not do what it was to do, or not all of it.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// How to end.
@@ -47,11 +47,67 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// The server's own JSON, where it is the server that says no.
     pub(crate) body: Option<String>,
+    /// The server's status, where it is the server that says no.
+    pub(crate) status: Option<u16>,
+    /// What had been done before and is told in any case, on standard output.
+    pub(crate) done: String,
 }
 
 impl Failure {
     /// A failure of this side.
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Failure {
-        Failure { exit, message: message.into(), body: None }
+        Failure { exit, message: message.into(), body: None, status: None, done: String::new() }
+    }
+
+    /// With one more thing to say.
+    pub(crate) fn and(self, more: &str) -> Failure {
+        Failure { message: format!("{}: {more}", self.message), ..self }
+    }
+}
+
+/// The outcomes of a command that does the same with several things.
+pub(crate) struct Outcomes {
+    json: bool,
+    done: String,
+    failures: Vec<String>,
+}
+
+impl Outcomes {
+    /// With the server's own JSON for refusals, or without.
+    pub(crate) fn new(json: bool) -> Outcomes {
+        Outcomes { json, done: String::new(), failures: Vec::new() }
+    }
+
+    /// This was done.
+    pub(crate) fn told(&mut self, text: &str) {
+        self.done += text;
+    }
+
+    /// This was refused; what is next may still be done.
+    ///
+    /// # Errors
+    /// When it failed so that nothing more can be done: with what was told until then.
+    pub(crate) fn failed(&mut self, name: &str, mut failure: Failure) -> Result<(), Failure> {
+        self.failures.push(format!("{name}: {}", failure.message));
+        if failure.exit != Exit::Refused {
+            failure.message = self.failures.join("\nagentctl: ");
+            failure.done = std::mem::take(&mut self.done);
+            return Err(failure);
+        }
+        if self.json {
+            self.done += failure.body.as_deref().unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// All of them: done, or what was refused.
+    ///
+    /// # Errors
+    /// When one was refused.
+    pub(crate) fn end(self) -> Result<Report, Failure> {
+        if self.failures.is_empty() {
+            return Ok(Report { text: self.done, exit: Exit::Done });
+        }
+        Err(Failure { done: self.done, ..Failure::new(Exit::Refused, self.failures.join("\nagentctl: ")) })
     }
 }

@@ -206,8 +206,9 @@ fn a_refusal_is_told_in_the_servers_words() {
         (
             "422 Unprocessable Entity",
             recorded("refused_422.json"),
-            "agentctl: refused (422 Unprocessable Entity): action: must be one of list_agents, get_agent, \
-             publish_agent, modify_agent, delete_agent; resource: a path must start with '/'\n",
+            "agentctl: refused (422 Unprocessable Entity): 2 faults\n  \
+             action: must be one of list_agents, get_agent, publish_agent, modify_agent, delete_agent\n  \
+             resource: a path must start with '/'\n",
         ),
     ] {
         let registry = StandIn::answering(status, body);

@@ -9,7 +9,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::credentials::{self, Needs};
+use crate::credentials::Needs;
+use crate::gateway::{Call, Reply, Session};
+use crate::http::Method;
 use crate::options::{AccessCommand, Remote};
 use crate::outcome::{Exit, Failure, Report};
 
@@ -21,15 +23,13 @@ pub(crate) fn run(command: &AccessCommand, remote: &Remote, json: bool) -> Resul
             Ok(check::check(&options.file, &text, options.strict, json))
         }
         AccessCommand::Explain(options) => {
-            let body = ask(remote, "/api/access/explain", &explain::question(options))?;
-            let answer = serde_json::from_str(&body).map_err(|fault| remote.gateway.misunderstood(&fault))?;
-            Ok(explain::report(&answer, json.then_some(body)))
+            let reply = ask(remote, "/api/access/explain", explain::question(options))?;
+            Ok(explain::report(&reply.read()?, json.then_some(reply.body)))
         }
         AccessCommand::Diff(options) => {
             let text = read(&options.file)?;
-            let body = ask(remote, "/api/access/simulate", &diff::question(&text))?;
-            let answer = serde_json::from_str(&body).map_err(|fault| remote.gateway.misunderstood(&fault))?;
-            Ok(diff::report(&options.file, &answer, json.then_some(body)))
+            let reply = ask(remote, "/api/access/simulate", diff::question(&text))?;
+            Ok(diff::report(&options.file, &reply.read()?, json.then_some(reply.body)))
         }
     }
 }
@@ -40,9 +40,9 @@ fn read(file: &Path) -> Result<String, Failure> {
 }
 
 /// Asks with a token that is worth sending; without one, nothing leaves this machine.
-fn ask(remote: &Remote, path: &str, question: &Value) -> Result<String, Failure> {
-    let token = credentials::obtain(remote, &Needs::nothing())?;
-    remote.gateway.post(path, &token, question)
+fn ask(remote: &Remote, path: &str, question: Value) -> Result<Reply, Failure> {
+    let call = Call::new(Method::POST, path).json(question).waiting_for("the decision");
+    Session::open(remote, &[Needs::nothing()])?.ask(call)
 }
 
 /// The report of an answer: the server's own JSON where that was asked for.

@@ -9,6 +9,7 @@ mod plain;
 mod policy;
 mod progress;
 mod table;
+mod token;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match &options.command {
         Command::Access(command) => policy::run(command, &options.remote, options.json),
+        Command::Token(command) => token::run(command, &options.remote, options.json),
     };
     let (text, exit) = match outcome {
         Ok(report) => (report.text, report.exit),

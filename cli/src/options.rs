@@ -7,8 +7,9 @@ use catalog::EntryPath;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
 
-use crate::credentials::Checks;
+use crate::credentials::{Checks, SignIn};
 use crate::gateway::Gateway;
+use crate::token::TokenCommand;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,6 +89,8 @@ pub(crate) struct Remote {
     pub(crate) token_file: PathBuf,
     #[command(flatten)]
     pub(crate) checks: Checks,
+    #[command(flatten)]
+    pub(crate) sign_in: SignIn,
 }
 
 /// What to do.
@@ -96,6 +99,9 @@ pub(crate) enum Command {
     /// The access policy: check a file, explain a decision, compare a candidate
     #[command(subcommand)]
     Access(AccessCommand),
+    /// The access token: sign in, show who one is
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 /// What to do about the access policy.

@@ -6,9 +6,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use boot::Secret;
-use serde_json::Value;
+use boot::files::{self, FileFault};
+use serde_json::{Value, json};
 
 use super::claims::Claims;
+use super::sign_in::Granted;
 
 /// Where a token stands in the files that are about: ours first, then older writers'.
 const PLACES: [&str; 3] = ["/access_token", "/tokens/access_token", "/token_data/access_token"];
@@ -20,10 +22,8 @@ pub(crate) struct Stored {
     pub(crate) token: Secret,
     /// What it says.
     pub(crate) claims: Claims,
-    /// Whom the file says it was given to; the token says so too, as a rule.
+    /// Whom it was given to, as the token says, else the file.
     pub(crate) client_id: Option<String>,
-    /// Whether others than its owner may read or write the file.
-    pub(crate) open: bool,
 }
 
 /// Reads the token, fresh or not.
@@ -43,8 +43,36 @@ pub(crate) fn read(file: &Path) -> Result<Stored, String> {
     let json: Option<Value> = text.starts_with('{').then(|| serde_json::from_str(text).ok()).flatten();
     let token = token_in(text, json.as_ref()).ok_or_else(|| wrong("there is no access token in the file"))?;
     let claims = Claims::read(token.expose()).ok_or_else(|| wrong("the access token is no JWT"))?;
-    let client_id = json.as_ref().and_then(|json| json["client_id"].as_str()).or(claims.client());
-    Ok(Stored { client_id: client_id.map(str::to_owned), open: mode & 0o077 != 0, token, claims })
+    let client_id = claims.client().or_else(|| json.as_ref()?["client_id"].as_str()).map(str::to_owned);
+    if mode & 0o077 != 0 {
+        open_to_others(file, "the token");
+    }
+    Ok(Stored { token, claims, client_id })
+}
+
+/// Writes what was given, for this user alone: readers see the old file or the new one, and of two who
+/// write at once the later one wins.
+///
+/// # Errors
+/// The file or folder, and why.
+pub(crate) fn write(file: &Path, granted: &Granted, now: u64) -> Result<(), FileFault> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or(Ok(()), files::private_folder)?;
+    let text = json!({
+        "provider": granted.provider,
+        "access_token": granted.token.expose(),
+        "token_type": "Bearer",
+        "expires_at": granted.claims.end(),
+        "client_id": granted.client_id,
+        "saved_at": now,
+        "issuer": granted.issuer,
+    });
+    files::replace(file, format!("{text:#}\n").as_bytes())
+}
+
+/// Says in one line that others may read a secret.
+pub(super) fn open_to_others(file: &Path, what: &str) {
+    eprintln!("agentctl: {name}: others may read {what}: chmod 600 {name}", name = file.display());
 }
 
 fn slurp(file: &Path) -> io::Result<(String, u32)> {
@@ -68,7 +96,6 @@ fn token_in(text: &str, json: Option<&Value>) -> Option<Secret> {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-    use serde_json::json;
 
     use super::*;
 

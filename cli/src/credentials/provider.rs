@@ -1,0 +1,201 @@
+//! Where to sign in: the token endpoint, named or discovered, and whether a secret may go there.
+
+use std::net::IpAddr;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::client::Client;
+use super::options::SignIn;
+use super::sign_in::Trouble;
+use crate::gateway::Gateway;
+use crate::http::{Http, Method, Request, StatusCode, Url};
+use crate::outcome::{Exit, Failure};
+use crate::plain::plain;
+
+/// A token endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Provider {
+    /// Its address.
+    pub(crate) token_endpoint: String,
+    /// Whose it is, if that is known before there is a token.
+    pub(crate) issuer: Option<String>,
+    /// Whether it takes the secret in a form's field alone.
+    pub(crate) post_only: bool,
+}
+
+/// What an issuer says of itself (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    token_endpoint: String,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// Finds it: what was named, then what the client's file says, then the gateway's own issuer. What the
+/// token file says does not count: a secret of the environment must not go where a folder's file points.
+pub(crate) async fn find(
+    http: &Http,
+    options: &SignIn,
+    client: &Client,
+    gateway: &Gateway,
+) -> Result<Provider, Trouble> {
+    let named = |endpoint: &String, issuer: Option<&String>| Provider {
+        token_endpoint: endpoint.clone(),
+        issuer: issuer.cloned(),
+        post_only: false,
+    };
+    let provider = if let Some(endpoint) = &options.token_endpoint {
+        named(endpoint, options.issuer.as_ref())
+    } else if let Some(issuer) = &options.issuer {
+        discover(http, options, issuer).await?
+    } else if let Some(endpoint) = &client.token_endpoint {
+        named(endpoint, client.issuer.as_ref())
+    } else if let Some(issuer) = &client.issuer {
+        discover(http, options, issuer).await?
+    } else {
+        own(http, options, gateway).await?
+    };
+    may_go(options, &provider.token_endpoint)?;
+    Ok(provider)
+}
+
+/// The issuer's document, under the first name it has one.
+async fn discover(http: &Http, options: &SignIn, issuer: &str) -> Result<Provider, Trouble> {
+    // Whoever could change the document could have the secret sent to himself.
+    may_go(options, issuer)?;
+    for place in places(issuer) {
+        if let Some(found) = ask(http, &place).await? {
+            if found.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
+                let says = plain(&found.issuer);
+                return Err(Trouble::lasting(
+                    Exit::Refused,
+                    format!("{place}: the issuer calls itself {says}, not {issuer}: name it as it does"),
+                ));
+            }
+            return Ok(found.into());
+        }
+    }
+    let why = format!("{issuer} has no discovery document: is it an issuer? Else name its --token-endpoint");
+    Err(Trouble::lasting(Exit::Refused, why))
+}
+
+/// The issuer built into the gateway.
+async fn own(http: &Http, options: &SignIn, gateway: &Gateway) -> Result<Provider, Trouble> {
+    let address = gateway.to_string();
+    may_go(options, &address)?;
+    let [_, place] = places(&address);
+    let found = ask(http, &place).await?.ok_or_else(|| {
+        let why = format!("the gateway at {gateway} has no issuer of its own: name yours with --issuer");
+        Trouble::lasting(Exit::Credentials, why)
+    })?;
+    Ok(found.into())
+}
+
+async fn ask(http: &Http, place: &str) -> Result<Option<Metadata>, Trouble> {
+    let answer = http
+        .call(Request::new(Method::GET, place).header("accept", "application/json"))
+        .await
+        .map_err(|silence| Trouble::unreachable(place, &silence))?;
+    if answer.status.is_server_error() {
+        let message = format!("{place}: the issuer failed ({})", answer.status);
+        return Err(Trouble::Passing(Failure::new(Exit::Refused, message)));
+    }
+    if answer.status != StatusCode::OK {
+        return Ok(None);
+    }
+    // Some pages are answered with 200 whatever one asks for: these are no documents.
+    let Ok(value) = serde_json::from_str::<Value>(&answer.body) else { return Ok(None) };
+    serde_json::from_value(value).map(Some).map_err(|fault| {
+        let why = plain(&fault.to_string());
+        Trouble::lasting(Exit::Refused, format!("{place}: the discovery document cannot be read: {why}"))
+    })
+}
+
+/// Where an issuer's document is: OpenID Connect puts the well-known part behind the path, RFC 8414
+/// section 3.1 before it.
+fn places(issuer: &str) -> [String; 2] {
+    let issuer = issuer.trim_end_matches('/');
+    let host = issuer.find("://").map_or(0, |at| at + 3);
+    let path = issuer[host..].find('/').map_or(issuer.len(), |at| host + at);
+    let (origin, path) = issuer.split_at(path);
+    [
+        format!("{issuer}/.well-known/openid-configuration"),
+        format!("{origin}/.well-known/oauth-authorization-server{path}"),
+    ]
+}
+
+/// Refuses to send a secret (or to ask where it goes) over plain http to another machine.
+pub(crate) fn may_go(options: &SignIn, address: &str) -> Result<(), Trouble> {
+    if options.allow_plain_http || is_safe(address) {
+        return Ok(());
+    }
+    let why = format!(
+        "{}: a secret must not go over plain http to another machine: use https, or --allow-plain-http",
+        plain(address)
+    );
+    Err(Trouble::lasting(Exit::WrongUse, why))
+}
+
+/// Whether nobody on the way can read what is sent: TLS, or this machine itself.
+fn is_safe(address: &str) -> bool {
+    let Ok(url) = Url::parse(address) else { return false };
+    let Some(host) = url.host_str() else { return false };
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let here = ip.map_or(host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback());
+    url.scheme() == "https" || (url.scheme() == "http" && here)
+}
+
+impl From<Metadata> for Provider {
+    fn from(found: Metadata) -> Provider {
+        // Basic is the default of RFC 8414; every provider we know takes both.
+        let post_only = found.token_endpoint_auth_methods_supported.is_some_and(|methods| {
+            let takes = |name: &str| methods.iter().any(|method| method == name);
+            takes("client_secret_post") && !takes("client_secret_basic")
+        });
+        Provider { token_endpoint: found.token_endpoint, issuer: Some(found.issuer), post_only }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_well_known_part_stands_behind_the_path_and_before_it() {
+        for (issuer, oidc, oauth) in [
+            (
+                "https://h",
+                "https://h/.well-known/openid-configuration",
+                "https://h/.well-known/oauth-authorization-server",
+            ),
+            (
+                "http://[::1]:80/realms/r/",
+                "http://[::1]:80/realms/r/.well-known/openid-configuration",
+                "http://[::1]:80/.well-known/oauth-authorization-server/realms/r",
+            ),
+        ] {
+            assert_eq!(places(issuer), [oidc, oauth]);
+        }
+    }
+
+    #[test]
+    fn a_secret_goes_over_tls_or_stays_here() {
+        for (address, safe) in [
+            ("https://example.com/token", true),
+            ("http://localhost:8080/token", true),
+            ("http://kc.localhost/token", true),
+            ("http://127.0.0.1/token", true),
+            ("http://127.1/token", true),
+            ("http://[::1]:8080/token", true),
+            ("http://10.0.0.1/token", false),
+            ("http://keycloak:8080/token", false),
+            ("http://localhost.example.com/token", false),
+            ("http://0.0.0.0/token", false),
+            ("file:///token", false),
+            ("", false),
+        ] {
+            assert_eq!(is_safe(address), safe, "{address}");
+        }
+    }
+}

@@ -137,11 +137,20 @@ impl<'r> Session<'r> {
         &self.http
     }
 
-    /// Asks and waits for the answer.
+    /// Asks and waits for the answer; a person sees what for.
     ///
     /// # Errors
     /// [`Exit::Unreachable`] when nobody answers, [`Exit::Refused`] for every answer that is not good.
     pub(crate) fn ask(&self, call: Call) -> Result<Reply, Failure> {
+        let _waiting = Waiting::on(format!("waiting for {}", call.waiting_for));
+        self.ask_unseen(call)
+    }
+
+    /// The same for who says himself what is being waited for.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) fn ask_unseen(&self, call: Call) -> Result<Reply, Failure> {
         let url = format!("{}{}", self.gateway, call.target);
         let mut request = http::Request::new(call.method, url).bearer(&self.token);
         if let Some(body) = &call.body {
@@ -150,9 +159,7 @@ impl<'r> Session<'r> {
         if let Some(tag) = call.if_match {
             request = request.header("If-Match", tag);
         }
-        let waiting = Waiting::on(format!("waiting for {}", call.waiting_for));
         let answer = self.http.send(request).map_err(|silence| self.unreachable(&silence.to_string()))?;
-        drop(waiting);
         if answer.status.is_success() {
             let etag = answer.header("ETag").map(str::to_owned);
             return Ok(Reply { body: answer.body, etag, from: self.gateway.clone() });

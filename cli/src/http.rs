@@ -35,6 +35,7 @@ pub(crate) struct Request {
     auth: Auth,
     body: Option<(&'static str, Secret)>,
     patience: Duration,
+    at_most: Option<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -68,7 +69,7 @@ impl Request {
     /// A request without credentials and body.
     pub(crate) fn new(method: Method, url: impl Into<String>) -> Request {
         let (headers, auth, body) = (Vec::new(), Auth::Nobody, None);
-        Request { method, url: url.into(), headers, auth, body, patience: PATIENCE }
+        Request { method, url: url.into(), headers, auth, body, patience: PATIENCE, at_most: None }
     }
 
     /// As the holder of this token.
@@ -101,6 +102,11 @@ impl Request {
     /// Waits so long for the whole answer, instead of a minute.
     pub(crate) fn patience(self, patience: Duration) -> Request {
         Request { patience, ..self }
+    }
+
+    /// Reads no more than that of the answer's body: a longer one comes cut, one byte longer than this.
+    pub(crate) fn at_most(self, bytes: usize) -> Request {
+        Request { at_most: Some(bytes), ..self }
     }
 }
 
@@ -142,7 +148,7 @@ impl Http {
 
     /// The same for who waits for something else besides, inside [`Http::run`].
     pub(crate) async fn call(&self, request: Request) -> Result<Answer, Silence> {
-        let patience = request.patience;
+        let (patience, at_most) = (request.patience, request.at_most);
         let mut building = self.client.request(request.method, request.url).timeout(patience);
         for (name, value) in request.headers {
             building = building.header(name, value);
@@ -160,6 +166,10 @@ impl Http {
         let mut body = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(|fault| silence(&fault))? {
             body.extend_from_slice(&part);
+            if at_most.is_some_and(|most| body.len() > most) {
+                body.truncate(at_most.unwrap_or_default() + 1);
+                break;
+            }
             if body.len() > MOST_BYTES {
                 return Err(Silence(format!("the answer is longer than {} MiB", MOST_BYTES >> 20)));
             }

@@ -1,5 +1,6 @@
 //! `agentctl`: a person (or a script) at a terminal. Reads the command line, runs one command, prints once.
 
+mod agents;
 mod credentials;
 mod gateway;
 mod http;
@@ -14,21 +15,24 @@ mod token;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 
 use self::options::{Command, Options};
-use self::outcome::Exit;
+use self::outcome::{Exit, Report, say};
 
 fn main() -> ExitCode {
     let options = Options::parse();
     let outcome = match &options.command {
+        Command::Agent(command) => agents::run(command, &options.remote, options.json),
         Command::Access(command) => policy::run(command, &options.remote, options.json),
         Command::Token(command) => token::run(command, &options.remote, options.json),
+        Command::Completions { shell } => Ok(completions(*shell)),
     };
     let (text, exit) = match outcome {
         Ok(report) => (report.text, report.exit),
         Err(failure) => {
-            eprintln!("agentctl: {}", failure.message);
+            say(&failure.message);
             let body = failure.body.filter(|_| options.json);
             (failure.done + &body.unwrap_or_default(), failure.exit)
         }
@@ -36,10 +40,17 @@ fn main() -> ExitCode {
     match print(&text) {
         Ok(()) => exit.into(),
         Err(fault) => {
-            eprintln!("agentctl: cannot write to standard output: {fault}");
+            say(&format!("cannot write to standard output: {fault}"));
             Exit::Refused.into()
         }
     }
+}
+
+/// What a shell reads to complete our command line.
+fn completions(shell: Shell) -> Report {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Options::command(), "agentctl", &mut text);
+    Report { text: String::from_utf8_lossy(&text).into_owned(), exit: Exit::Done }
 }
 
 /// Prints everything at once. A reader that has seen enough (`| head`) is no failure.

@@ -6,13 +6,18 @@ use access::Action;
 use catalog::EntryPath;
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
+use crate::agents::{self, AgentCommand};
 use crate::credentials::{Checks, SignIn};
 use crate::gateway::Gateway;
 use crate::token::TokenCommand;
 
 const EXAMPLES: &str = "\
 Examples:
+  agentctl agent register card.json --enable
+  agentctl agent search 'review Python code for security holes'
+  agentctl agent list --json | jq -r '.agents[].path'
   agentctl access check scopes.yml --strict
   agentctl access explain --action get_agent --resource /code-reviewer
   agentctl --gateway https://agents.example.com access diff scopes.yml
@@ -48,6 +53,22 @@ Examples:
 
 Exit codes: 0 nobody loses anything, 1 something is lost or the file has faults, 2 the file cannot be
 read, 3 no token, 4 nobody answers";
+
+const ACCESS_EXAMPLES: &str = "\
+Examples:
+  agentctl access check scopes.yml --strict
+  agentctl access explain --action get_agent --resource /code-reviewer
+  agentctl access diff scopes.yml
+
+Exit codes: see each command";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  agentctl completions bash > ~/.local/share/bash-completion/completions/agentctl
+  agentctl completions zsh > ~/.zfunc/_agentctl        # with ~/.zfunc in fpath
+  agentctl completions fish > ~/.config/fish/completions/agentctl.fish
+
+Exit codes: 0 done, 2 no such shell";
 
 /// The heading of the flags that every command takes.
 const EVERYWHERE: &str = "Options of every command";
@@ -96,12 +117,21 @@ pub(crate) struct Remote {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Agents: register, list, change, find and test them
+    #[command(subcommand, after_help = agents::EXAMPLES)]
+    Agent(AgentCommand),
     /// The access policy: check a file, explain a decision, compare a candidate
-    #[command(subcommand)]
+    #[command(subcommand, after_help = ACCESS_EXAMPLES)]
     Access(AccessCommand),
     /// The access token: sign in, show who one is
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Print completions for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// What to do about the access policy.

@@ -1,5 +1,6 @@
 //! What a command comes to: a text and an exit code that a script can rely on.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 /// How the process ends.
@@ -110,4 +111,9 @@ impl Outcomes {
         }
         Err(Failure { done: self.done, ..Failure::new(Exit::Refused, self.failures.join("\nagentctl: ")) })
     }
+}
+
+/// Says something on standard error. Nobody may be reading there, which is no failure.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "agentctl: {line}");
 }

@@ -1,0 +1,172 @@
+//! An agent's own card, fetched from where A2A agents serve it.
+//!
+//! The address was chosen by whoever registered the agent, so it is treated as a stranger's: no token
+//! goes there, no other host is followed to, and link-local addresses (a cloud's metadata among them) are
+//! never called. A name that changes its address between that look and the call is not caught: the call runs
+//! with the rights of the person who asked for it, and shows him little of the answer.
+
+use std::net::{IpAddr, ToSocketAddrs};
+use std::time::Duration;
+
+use catalog::json;
+use serde_json::{Map, Value};
+
+use crate::http::{Answer, Http, Method, Request, Silence, Url};
+
+/// Where A2A agents serve their own card, new spelling first.
+const PLACES: [&str; 2] = [".well-known/agent-card.json", ".well-known/agent.json"];
+/// The longest answer of an agent that is read, in bytes.
+pub(super) const MOST_BYTES: usize = 1 << 20;
+/// So often an agent may send us on, within its host.
+const MOST_REDIRECTS: usize = 3;
+
+/// A card and where it was.
+pub(super) struct Card {
+    pub(super) place: Url,
+    pub(super) fields: Map<String, Value>,
+}
+
+/// What became of the look for it.
+pub(super) enum Own {
+    Card(Card),
+    /// Somebody answers, and wants credentials.
+    Guarded(Url),
+    /// Somebody answers, but not with a card.
+    None(String),
+    /// Nobody answers.
+    Silent(String),
+}
+
+/// Looks below the agent's address and at its host's root; at both in the new place before the old one.
+pub(super) fn fetch(http: &Http, url: &Url, patience: Duration) -> Own {
+    if let Err(why) = may_call(url) {
+        return Own::None(why);
+    }
+    let mut said = Vec::new();
+    for place in places(url) {
+        let (place, answer) = match get(http, place.clone(), patience) {
+            Ok(Ok(found)) => found,
+            Ok(Err(why)) => {
+                said.push(why);
+                continue;
+            }
+            Err(Silence(why)) => return Own::Silent(format!("{place}: {why}")),
+        };
+        match (answer.status.as_u16(), json::read(answer.body.as_bytes())) {
+            (401 | 403, _) => return Own::Guarded(place),
+            (200, _) if answer.body.len() > MOST_BYTES => {
+                return Own::None(format!("{place}: longer than {} KiB", MOST_BYTES >> 10));
+            }
+            (200, Ok(Value::Object(fields))) => return Own::Card(Card { place, fields }),
+            (200, Ok(_)) => said.push(format!("{place}: no JSON object")),
+            (200, Err(fault)) => said.push(format!("{place}: {fault}")),
+            (status, _) => said.push(format!("{place}: answered {status}")),
+        }
+    }
+    // The first place is the one that counts.
+    Own::None(said.into_iter().next().unwrap_or_else(|| format!("{url}: no card")))
+}
+
+/// The places, each once.
+fn places(url: &Url) -> Vec<Url> {
+    let mut places: Vec<Url> = Vec::new();
+    for name in PLACES {
+        for base in [url.path().trim_end_matches('/'), ""] {
+            let mut place = url.clone();
+            place.set_query(None);
+            place.set_fragment(None);
+            place.set_path(&format!("{base}/{name}"));
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+    }
+    places
+}
+
+/// The answer and where it came from in the end; or why it was not followed.
+fn get(http: &Http, mut place: Url, patience: Duration) -> Result<Result<(Url, Answer), String>, Silence> {
+    for _ in 0..=MOST_REDIRECTS {
+        let request = Request::new(Method::GET, place.clone()).header("Accept", "application/json");
+        let answer = http.send(request.patience(patience).at_most(MOST_BYTES))?;
+        if !answer.status.is_redirection() {
+            return Ok(Ok((place, answer)));
+        }
+        let next = answer.header("Location").and_then(|to| place.join(to).ok());
+        match next.filter(|next| same_host(next, &place)) {
+            Some(next) => place = next,
+            None => return Ok(Err(format!("{place}: sends us elsewhere, which is not followed"))),
+        }
+    }
+    Ok(Err(format!("{place}: sends us round in circles")))
+}
+
+/// Whether both are of one host.
+pub(super) fn same_host(one: &Url, other: &Url) -> bool {
+    matches!(one.scheme(), "http" | "https") && one.host() == other.host()
+}
+
+/// Whether an address may be called at all.
+fn may_call(url: &Url) -> Result<(), String> {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(443);
+    // A name that is not known is found out by the call, which says so better.
+    let mut addresses = (host, port).to_socket_addrs().into_iter().flatten();
+    match addresses.find(|address| is_never_called(address.ip())) {
+        Some(_) => Err(format!("{url}: its address is one that is never called")),
+        None => Ok(()),
+    }
+}
+
+fn is_never_called(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast(),
+        // fd00:ec2::254 is a cloud's metadata service inside the private range.
+        IpAddr::V6(ip) => {
+            ip.is_unspecified()
+                || ip.is_unicast_link_local()
+                || ip.is_multicast()
+                || ip.segments()[..2] == [0xfd00, 0x0ec2]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_card_is_looked_for_below_the_url_and_at_the_root() {
+        let places = |url: &str| {
+            let url = Url::parse(url).unwrap();
+            places(&url).iter().map(Url::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            places("https://h:1/a/b/?q#f"),
+            [
+                "https://h:1/a/b/.well-known/agent-card.json",
+                "https://h:1/.well-known/agent-card.json",
+                "https://h:1/a/b/.well-known/agent.json",
+                "https://h:1/.well-known/agent.json",
+            ]
+        );
+        assert_eq!(places("http://h").len(), 2);
+    }
+
+    #[test]
+    fn some_addresses_are_never_called() {
+        for (url, fine) in [
+            ("http://127.0.0.1:1/", true),
+            ("http://[::1]/", true),
+            ("http://10.0.0.1/", true),
+            ("http://169.254.169.254/latest", false),
+            ("http://[::ffff:169.254.169.254]/", false),
+            ("http://[fe80::1]/", false),
+            ("http://[fd00:ec2::254]/", false),
+            ("http://0.0.0.0/", false),
+            ("http://224.0.0.1/", false),
+        ] {
+            assert_eq!(may_call(&Url::parse(url).unwrap()).is_ok(), fine, "{url}");
+        }
+    }
+}

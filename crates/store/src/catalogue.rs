@@ -17,14 +17,14 @@ pub struct Catalogue {
 
 impl Default for Catalogue {
     fn default() -> Catalogue {
-        Catalogue::after(0, HistoryLimits::default())
+        Catalogue::with(ChangeLog::after(0, HistoryLimits::default()))
     }
 }
 
 impl Catalogue {
-    /// An empty one, after the change `last`.
-    pub(crate) fn after(last: u64, limits: HistoryLimits) -> Catalogue {
-        Catalogue { entries: RedBlackTreeMapSync::new_sync(), changes: ChangeLog::after(last, limits) }
+    /// An empty one that remembers changes.
+    pub(crate) fn with(changes: ChangeLog) -> Catalogue {
+        Catalogue { entries: RedBlackTreeMapSync::new_sync(), changes }
     }
 
     /// The agent at a path.
@@ -61,12 +61,18 @@ impl Catalogue {
         self.changes.push(Arc::new(change));
     }
 
+    /// The memory of changes, to be mended while a picture is being read.
+    pub(crate) fn changes_mut(&mut self) -> &mut ChangeLog {
+        &mut self.changes
+    }
+
     /// Puts an entry in its place without a change: while a picture is being read.
     pub(crate) fn put(&mut self, entry: Arc<AgentEntry>) {
         self.entries.insert_mut(entry.path.clone(), entry);
     }
 
-    fn take(&mut self, path: &EntryPath) {
+    /// Takes an entry away without a change: while a picture is being read.
+    pub(crate) fn take(&mut self, path: &EntryPath) {
         self.entries.remove_mut(path);
     }
 }

@@ -72,10 +72,28 @@ impl ChangeLog {
         self.changes.values()
     }
 
+    /// What a follower must know at least, to follow on.
+    pub(crate) fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Notes that something happened that no change tells of: whoever follows must read everything anew.
+    pub(crate) fn interrupt(&mut self) {
+        self.last += 1;
+        self.floor = self.last;
+    }
+
+    /// Goes on after the change `last`, if that is ahead: what lies between is not known.
+    pub(crate) fn skip_to(&mut self, last: u64) {
+        if last > self.last {
+            (self.last, self.floor) = (last, last);
+        }
+    }
+
     /// Takes up one more. Changes come in their order.
     pub(crate) fn push(&mut self, change: Arc<Change>) {
         let (number, path) = (change.number, change.path.clone());
-        self.last = number;
+        self.last = self.last.max(number);
         self.changes.insert_mut(number, change);
         let mut numbers = self.of_entry.get(&path).cloned().unwrap_or_default();
         let held = Arc::make_mut(&mut numbers);
@@ -97,7 +115,7 @@ impl ChangeLog {
         else {
             return;
         };
-        self.floor = number;
+        self.floor = self.floor.max(number);
         self.changes.remove_mut(&number);
         let mut numbers = self.of_entry.get(&path).cloned().unwrap_or_default();
         // The oldest of all is the oldest of its entry.

@@ -10,7 +10,7 @@ use access::{Action, Permit, Policy, Principal, Resource, ScopeSet, Visibility};
 use catalog::{AgentEntry, EntryPath};
 use serde_json::json;
 
-use crate::{AgentStore, StoreError};
+use crate::{AgentStore, Change, StoreError, What};
 
 /// Runs the whole suite. `open` opens the same store again and again; the one opened
 /// before is dropped first.
@@ -27,13 +27,24 @@ where
     keeps_and_finds(&store).await;
     refuses_what_is_stale(&store).await;
     asks_for_the_right_permit(&store).await;
+    numbers_and_remembers(&store).await;
     let store = concurrent_writers(store).await;
     let store = callers_who_hang_up(store).await;
-    let before: Vec<String> = store.catalogue().iter().map(|entry| entry.json().to_string()).collect();
+    let before = picture(&store);
     drop(store);
     let store = open().await;
-    let after: Vec<String> = store.catalogue().iter().map(|entry| entry.json().to_string()).collect();
-    assert_eq!(before, after, "what was acknowledged is there after opening again");
+    assert_eq!(picture(&store), before, "what was acknowledged is there after opening again");
+    store.close().await;
+    let late = store.insert(&permit(Action::PublishAgent, "/late"), entry("/late", "x")).await;
+    assert!(matches!(late, Err(StoreError::Unavailable { .. })), "a closed store takes nothing");
+    drop(store);
+    let store = open().await;
+    assert_eq!(picture(&store), before, "nor does a good end lose anything");
+    let last = store.catalogue().changes().last();
+    store.insert(&permit(Action::PublishAgent, "/again"), entry("/again", "x")).await.expect("kept");
+    let numbers: Vec<u64> =
+        store.catalogue().changes().since(last).expect("known").map(|change| change.number).collect();
+    assert_eq!(numbers, [last + 1], "numbers go on where they were");
 }
 
 async fn keeps_and_finds<S: AgentStore>(store: &S) {
@@ -75,6 +86,54 @@ async fn asks_for_the_right_permit<S: AgentStore>(store: &S) {
         let refused = store.insert(&wrong, entry("/c", "x")).await;
         assert!(matches!(refused, Err(StoreError::WrongPermit)), "a permit is for one action on one path");
     }
+}
+
+/// What a later process must find: the cards, and the changes with their authors.
+fn picture<S: AgentStore>(store: &S) -> (Vec<String>, Vec<String>) {
+    let catalogue = store.catalogue();
+    let told = |change: &Arc<Change>| {
+        format!("{} {} {} {} {:?}", change.number, change.by, change.what.name(), change.path, change.fields)
+    };
+    let cards = catalogue.iter().map(|entry| entry.json().to_string()).collect();
+    (cards, catalogue.changes().iter().map(told).collect())
+}
+
+async fn numbers_and_remembers<S: AgentStore>(store: &S) {
+    let mut latest = store.follow();
+    let begin = store.catalogue().changes().last();
+    assert_eq!(*latest.borrow_and_update(), begin);
+    let publish = permit(Action::PublishAgent, "/h");
+    let first = store.insert(&publish, entry("/h", "one")).await.expect("kept");
+    let modify = permit(Action::ModifyAgent, "/h");
+    let second = store.replace(&modify, &first.etag, entry("/h", "two")).await.expect("replaced");
+    let enabled = second.toggled(true, "2026-01-01T00:00:00Z").expect("a card");
+    let third = store.replace(&modify, &second.etag, enabled).await.expect("toggled");
+    let fourth = store.replace(&modify, &third.etag, hidden("/h")).await.expect("hidden");
+    let refused = store.replace(&modify, &third.etag, entry("/h", "three")).await;
+    assert!(refused.is_err(), "a refused write is no change");
+    store.remove(&permit(Action::DeleteAgent, "/h"), &fourth.etag, &path("/h")).await.expect("removed");
+    assert_eq!(*latest.borrow_and_update(), begin + 5, "each change has the next number");
+    let catalogue = store.catalogue();
+    let told: Vec<_> = catalogue.changes().since(begin).expect("remembered").collect();
+    let whats: Vec<What> = told.iter().map(|change| change.what).collect();
+    assert_eq!(whats, [What::Registered, What::Updated, What::Enabled, What::Updated, What::Removed]);
+    assert_eq!(told[1].fields, ["description"]);
+    assert!(told.iter().all(|change| change.by == "me" && change.client_id.as_deref() == Some("my-client")));
+    let sights: Vec<(Option<Visibility>, Option<Visibility>)> =
+        told.iter().map(|change| (sight(&change.before), sight(&change.after))).collect();
+    let (public, private) = (Some(Visibility::Public), Some(Visibility::Private));
+    assert_eq!(
+        sights,
+        [(None, public), (public, public), (public, public), (public, private), (private, None)],
+        "who could see it, before and after"
+    );
+    let history: Vec<u64> = catalogue.changes().of(&path("/h")).map(|change| change.number).collect();
+    assert_eq!(history, (begin + 1..=begin + 5).rev().collect::<Vec<u64>>(), "the latest first");
+    assert!(catalogue.changes().since(begin + 6).is_none(), "the future is not known");
+}
+
+fn sight(resource: &Option<Arc<Resource>>) -> Option<Visibility> {
+    Some(resource.as_ref()?.sight()?.1)
 }
 
 async fn concurrent_writers<S: AgentStore + 'static>(store: S) -> S {
@@ -136,10 +195,16 @@ fn entry(at: &str, description: &str) -> AgentEntry {
     AgentEntry::from_card(path(at), card).expect("an entry")
 }
 
+fn hidden(at: &str) -> AgentEntry {
+    let card = json!({"name": "N", "path": at, "registered_by": "me", "visibility": "private"});
+    AgentEntry::from_card(path(at), card.as_object().expect("an object").clone()).expect("an entry")
+}
+
 fn permit(action: Action, at: &str) -> Permit {
     let policy = Policy::parse("").expect("an empty policy");
     let admin = Principal {
         username: "me".to_owned(),
+        client_id: Some("my-client".to_owned()),
         scopes: ScopeSet::parse("a2a-agent-admin"),
         ..Principal::default()
     };

@@ -1,41 +1,59 @@
-//! One machine, one file: `agent_state.json` in the guide's form.
+//! One machine: `agent_state.json` in the guide's form, and beside it the changes since.
 //!
-//! Every write replaces the whole file atomically and durably before it is
-//! acknowledged. That costs time in the number of agents; the journal that ends
-//! this has its own issue, and the trait does not change for it.
+//! A change is one checksummed line of `registry.journal`, on the disk before it is acknowledged, so that
+//! its cost does not grow with the number of agents. Now and then, and at the end, the journal is folded
+//! into the snapshot; at rest the snapshot alone is the truth, and a person may edit it. How the two are
+//! put together at the start stands in `reading`.
 
-mod layout;
+mod compaction;
+mod files;
+mod history;
+mod journal;
+mod line;
+mod reading;
+mod record;
+mod repair;
 mod replace;
+mod snapshot;
+mod writer;
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Instant;
 
 use access::{Action, Permit};
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use catalog::{AgentEntry, EntryPath};
-use rustix::fs::{FlockOperation, flock};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 
+use self::files::Files;
+use self::writer::{Ask, Outcome, Write, Writer};
 use crate::expected::{Expected, permitted};
-use crate::{AgentStore, Catalogue, Change, Clock, HistoryLimits, Status, StoreError};
+use crate::{AgentStore, Catalogue, Clock, HistoryLimits, Status, StoreError};
 
-/// The guide's name for the file.
-const STATE_FILE: &str = "agent_state.json";
-/// Held for as long as the registry runs, so that no second one writes the same state.
-const LOCK_FILE: &str = "registry.lock";
+pub use repair::{Report, check, compact, repair};
+
+/// From how many bytes on a journal is folded, unless the snapshot is longer than that.
+const FOLD_AFTER: u64 = 16 * 1024 * 1024;
 
 /// Agents in `agent_state.json` under one folder.
-pub struct FileStore(Arc<Inner>);
+pub struct FileStore {
+    shared: Arc<Shared>,
+    asks: mpsc::UnboundedSender<Ask>,
+    writer: Option<JoinHandle<()>>,
+}
 
-struct Inner {
-    file: PathBuf,
+/// What readers and the writing thread share.
+struct Shared {
+    files: Files,
     current: ArcSwap<Catalogue>,
-    clock: Clock,
     latest: watch::Sender<u64>,
-    /// Writes happen one after the other; readers never wait.
-    writing: Mutex<()>,
+    fault: Mutex<Option<String>>,
+    journal_bytes: AtomicU64,
     _lock: File,
 }
 
@@ -46,74 +64,105 @@ impl FileStore {
     /// [`StoreError::Damaged`] names the file and the place: a registry must not start
     /// over a state it cannot read, or its first write would lose it.
     pub fn open(folder: &Path, clock: Clock, limits: HistoryLimits) -> Result<FileStore, StoreError> {
-        let _ = limits;
-        let damaged = |reason: String| StoreError::Damaged { file: folder.to_owned(), reason };
-        std::fs::create_dir_all(folder).map_err(|cause| damaged(format!("cannot be made: {cause}")))?;
-        let lock = File::create(folder.join(LOCK_FILE))
-            .map_err(|cause| damaged(format!("cannot be locked: {cause}")))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            damaged("another registry runs on this folder: stop it, or choose another".to_owned())
-        })?;
-        let file = folder.join(STATE_FILE);
-        let catalogue = layout::load(&file)?;
-        let latest = watch::Sender::new(catalogue.changes().last());
-        let current = ArcSwap::from_pointee(catalogue);
-        Ok(FileStore(Arc::new(Inner { file, current, clock, latest, writing: Mutex::new(()), _lock: lock })))
+        FileStore::open_folding(folder, clock, limits, FOLD_AFTER)
     }
 
+    /// The same, folding a journal of `fold_after` bytes.
+    ///
+    /// # Errors
+    /// Those of [`FileStore::open`].
+    pub fn open_folding(
+        folder: &Path,
+        clock: Clock,
+        limits: HistoryLimits,
+        fold_after: u64,
+    ) -> Result<FileStore, StoreError> {
+        let files = Files::in_folder(folder);
+        let lock = files.lock()?;
+        let found = reading::read(&files, limits);
+        repair::refuse_damage(&files, &found)?;
+        repair::report(&files, &found);
+        let mut length = found.journal;
+        if found.edited || found.folding {
+            compaction::fold_all(&files, &found.catalogue).map_err(|cause| StoreError::Damaged {
+                file: files.state.clone(),
+                reason: format!("cannot be written: {cause}"),
+            })?;
+            length = None;
+        }
+        let journal = length.map(|length| writer::resume(&files.journal, length)).transpose()?;
+        let shared = Arc::new(Shared {
+            latest: watch::Sender::new(found.catalogue.changes().last()),
+            current: ArcSwap::from_pointee(found.catalogue),
+            fault: Mutex::default(),
+            journal_bytes: AtomicU64::new(length.unwrap_or_default()),
+            files,
+            _lock: lock,
+        });
+        let writer = Writer {
+            shared: shared.clone(),
+            clock,
+            journal,
+            fold_after,
+            folding: None,
+            fold_not_before: Instant::now(),
+        };
+        let (asks, asked) = mpsc::unbounded_channel();
+        let writer = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(asked))
+            .map_err(|cause| shared.unavailable(cause.to_string()))?;
+        Ok(FileStore { shared, asks, writer: Some(writer) })
+    }
+
+    /// A caller who hangs up drops his future; what he asked for is done all the same, or not at all.
     async fn write(
         &self,
         permit: &Permit,
         expected: Expected,
-        path: EntryPath,
+        path: &EntryPath,
         new: Option<AgentEntry>,
-    ) -> Result<Option<Arc<AgentEntry>>, StoreError> {
-        let inner = self.0.clone();
-        let permit = permit.clone();
-        let written = tokio::task::spawn_blocking(move || inner.write(&permit, &expected, &path, new)).await;
-        written.unwrap_or_else(|panic| Err(self.0.unavailable(std::io::Error::other(panic))))
+    ) -> Outcome {
+        let (reply, answer) = oneshot::channel();
+        let write = Write { permit: permit.clone(), expected, path: path.clone(), new, reply };
+        let stopped = || self.shared.unavailable("the registry is stopping".to_owned());
+        self.asks.send(Ask::Write(Box::new(write))).map_err(|_| stopped())?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 
-impl Inner {
-    fn write(
-        &self,
-        permit: &Permit,
-        expected: &Expected,
-        path: &EntryPath,
-        new: Option<AgentEntry>,
-    ) -> Result<Option<Arc<AgentEntry>>, StoreError> {
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut catalogue = Catalogue::clone(&self.current.load());
-        let old = catalogue.get(path).cloned();
-        expected.check(path, old.as_deref())?;
-        let new = new.map(Arc::new);
-        let number = catalogue.changes().last() + 1;
-        if let Some(change) = Change::between(number, (self.clock)(), permit, old.as_deref(), new.as_deref())
-        {
-            catalogue.apply(change, new.clone());
+/// Waits for what is being written; what was not folded is read from the journal next time.
+impl Drop for FileStore {
+    fn drop(&mut self) {
+        // The thread ends when nobody can ask it any more.
+        self.asks = mpsc::unbounded_channel().0;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
         }
-        replace::whole(&self.file, &layout::print(&catalogue)).map_err(|cause| self.unavailable(cause))?;
-        self.current.store(Arc::new(catalogue));
-        self.latest.send_replace(number);
-        Ok(new)
+    }
+}
+
+impl Shared {
+    fn unavailable(&self, reason: String) -> StoreError {
+        StoreError::Unavailable { place: self.files.journal.display().to_string(), reason }
     }
 
-    fn unavailable(&self, cause: std::io::Error) -> StoreError {
-        StoreError::Unavailable { place: self.file.display().to_string(), reason: cause.to_string() }
+    fn set_fault(&self, fault: Option<String>) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 }
 
 #[async_trait]
 impl AgentStore for FileStore {
     fn catalogue(&self) -> Arc<Catalogue> {
-        self.0.current.load_full()
+        self.shared.current.load_full()
     }
 
     async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
         permitted(permit, Action::PublishAgent, &entry.path)?;
-        let kept = self.write(permit, Expected::Vacant, entry.path.clone(), Some(entry)).await?;
-        kept.ok_or(StoreError::WrongPermit)
+        let path = entry.path.clone();
+        let kept = self.write(permit, Expected::Vacant, &path, Some(entry)).await?;
+        kept.ok_or_else(|| StoreError::Absent(path.to_string()))
     }
 
     async fn replace(
@@ -123,23 +172,34 @@ impl AgentStore for FileStore {
         entry: AgentEntry,
     ) -> Result<Arc<AgentEntry>, StoreError> {
         permitted(permit, Action::ModifyAgent, &entry.path)?;
-        let expected = Expected::Tag(expected.to_owned());
-        let kept = self.write(permit, expected, entry.path.clone(), Some(entry)).await?;
-        kept.ok_or(StoreError::WrongPermit)
+        let path = entry.path.clone();
+        let kept = self.write(permit, Expected::Tag(expected.to_owned()), &path, Some(entry)).await?;
+        kept.ok_or_else(|| StoreError::Absent(path.to_string()))
     }
 
     async fn remove(&self, permit: &Permit, expected: &str, path: &EntryPath) -> Result<(), StoreError> {
         permitted(permit, Action::DeleteAgent, path)?;
-        self.write(permit, Expected::Tag(expected.to_owned()), path.clone(), None).await.map(drop)
+        self.write(permit, Expected::Tag(expected.to_owned()), path, None).await.map(drop)
     }
 
     fn follow(&self) -> watch::Receiver<u64> {
-        self.0.latest.subscribe()
+        self.shared.latest.subscribe()
     }
 
     fn status(&self) -> Status {
-        Status { kind: "file", ..Status::default() }
+        Status {
+            kind: "file",
+            fault: self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            journal_bytes: self.shared.journal_bytes.load(Ordering::Relaxed),
+            ..Status::default()
+        }
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        let (reply, closed) = oneshot::channel();
+        if self.asks.send(Ask::Close(reply)).is_ok() {
+            // An error means that the thread has ended, which is what was asked for.
+            let _ = closed.await;
+        }
+    }
 }

@@ -1,14 +1,13 @@
 //! The file store: the conformance suite, and what is particular to a file.
 
+mod common;
+mod journal;
+
 use std::path::Path;
-use std::sync::Arc;
 
-use store::file::FileStore;
-use store::{AgentStore, HistoryLimits, StoreError, conformance};
+use store::{AgentStore, StoreError, conformance};
 
-fn open(folder: &Path) -> Result<FileStore, StoreError> {
-    FileStore::open(folder, Arc::new(|| 1_800_000_000), HistoryLimits::default())
-}
+use self::common::open;
 
 fn state(folder: &Path, text: &str) {
     std::fs::write(folder.join("agent_state.json"), text).expect("written");

@@ -1,0 +1,58 @@
+//! `agent_history.jsonl`: the changes that are remembered, so that a restart forgets none of them.
+//!
+//! It is rewritten together with the snapshot, and is never the truth about an entry: when it is damaged,
+//! it is put aside, and followers read everything anew.
+
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::line;
+use crate::change::ChangeRecord;
+use crate::{Change, ChangeLog, HistoryLimits};
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    /// What a follower must know at least.
+    floor: u64,
+    last: u64,
+}
+
+/// Reads the file; `None` when there is none.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub(super) fn read(file: &Path, limits: HistoryLimits) -> Result<Option<ChangeLog>, String> {
+    let bytes = match std::fs::read(file) {
+        Ok(bytes) => bytes,
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(cause) => return Err(format!("cannot be read: {cause}")),
+    };
+    let mut lines = line::split(&bytes);
+    let (_, head, _) = lines.next().ok_or("it is empty")?;
+    let head: Head = serde_json::from_slice(line::read(head)?).map_err(|fault| fault.to_string())?;
+    let mut log = ChangeLog::after(head.floor, limits);
+    for (offset, text, _) in lines {
+        let change = line::read(text).map_err(str::to_owned).and_then(change);
+        log.push(change.map_err(|fault| format!("offset {offset}: {fault}"))?.into());
+    }
+    log.skip_to(head.last);
+    Ok(Some(log))
+}
+
+fn change(json: &[u8]) -> Result<Change, String> {
+    serde_json::from_slice::<ChangeRecord>(json).map_err(|fault| fault.to_string())?.try_into()
+}
+
+/// Writes the file.
+pub(super) fn write(out: &mut impl Write, log: &ChangeLog) -> io::Result<()> {
+    let mut lines = Vec::new();
+    line::write(&mut lines, &serde_json::to_vec(&Head { floor: log.floor(), last: log.last() })?);
+    for change in log.iter() {
+        line::write(&mut lines, &serde_json::to_vec(&ChangeRecord::from(&**change))?);
+    }
+    out.write_all(&lines)
+}

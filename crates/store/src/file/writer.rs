@@ -1,0 +1,235 @@
+//! The one thread that writes: whoever waits while it brings changes to the disk is in its next batch, so
+//! that many writers share one fsync.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use access::Permit;
+use catalog::{AgentEntry, EntryPath};
+use tokio::sync::{mpsc, oneshot};
+
+use super::Shared;
+use super::compaction;
+use super::journal::Journal;
+use super::record;
+use crate::expected::Expected;
+use crate::{Catalogue, Change, Clock, StoreError};
+
+/// Changes that go to the disk together at most.
+const BATCH: usize = 1024;
+/// How long after a failed folding the next one is tried.
+const FOLD_AGAIN: Duration = Duration::from_secs(60);
+
+/// What comes of a write: the entry that lives at the path since.
+pub(super) type Outcome = Result<Option<Arc<AgentEntry>>, StoreError>;
+
+/// A write that is asked for.
+pub(super) struct Write {
+    pub(super) permit: Permit,
+    pub(super) expected: Expected,
+    pub(super) path: EntryPath,
+    /// What shall live at the path; `None` removes what does.
+    pub(super) new: Option<AgentEntry>,
+    pub(super) reply: oneshot::Sender<Outcome>,
+}
+
+/// What the thread is asked for.
+pub(super) enum Ask {
+    Write(Box<Write>),
+    /// To fold everything and write no more.
+    Close(oneshot::Sender<()>),
+}
+
+/// The thread's own things.
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: Clock,
+    /// Begun with the first change, so that a registry that only reads writes nothing.
+    pub(super) journal: Option<Journal>,
+    /// Bytes of journal from which on it is folded.
+    pub(super) fold_after: u64,
+    pub(super) folding: Option<Folding>,
+    pub(super) fold_not_before: Instant,
+}
+
+/// A folding in the background.
+pub(super) struct Folding {
+    thread: JoinHandle<io::Result<()>>,
+    done: Arc<AtomicBool>,
+}
+
+impl Writer {
+    /// Works until nobody can ask any more.
+    pub(super) fn run(mut self, mut asks: mpsc::UnboundedReceiver<Ask>) {
+        while let Some(first) = asks.blocking_recv() {
+            let mut batch = Vec::new();
+            let mut next = Some(first);
+            let mut close = None;
+            while let Some(ask) = next.take() {
+                match ask {
+                    Ask::Write(write) => batch.push(*write),
+                    Ask::Close(reply) => close = Some(reply),
+                }
+                if batch.len() < BATCH && close.is_none() {
+                    next = asks.try_recv().ok();
+                }
+            }
+            self.commit(batch);
+            self.fold_when_due();
+            if let Some(reply) = close {
+                asks.close();
+                self.close();
+                // Who asked may be gone.
+                let _ = reply.send(());
+                return;
+            }
+        }
+        self.end_folding();
+    }
+
+    /// Makes the changes of a batch durable, then current, then answers.
+    fn commit(&mut self, batch: Vec<Write>) {
+        let mut picture = Catalogue::clone(&self.shared.current.load());
+        let (begin, at) = (picture.changes().last(), (self.clock)());
+        let mut lines = Vec::new();
+        let mut answers = Vec::with_capacity(batch.len());
+        for write in batch {
+            let outcome = write_one(
+                &mut picture,
+                &mut lines,
+                (begin + 1, at),
+                &write.permit,
+                &write.expected,
+                write.path,
+                write.new,
+            );
+            answers.push((write.reply, outcome));
+        }
+        let kept = if lines.is_empty() { Ok(()) } else { self.append(begin, &lines) };
+        let fault = kept.as_ref().err().map(ToString::to_string);
+        if fault.is_none() && !lines.is_empty() {
+            let last = picture.changes().last();
+            self.shared.current.store(Arc::new(picture));
+            self.shared.latest.send_replace(last);
+        }
+        if fault.is_some() || !lines.is_empty() {
+            self.shared.set_fault(fault.clone());
+        }
+        for (reply, outcome) in answers {
+            // A refusal, too, may rest on a change of this batch that was not kept.
+            let outcome = match &fault {
+                Some(reason) => Err(self.shared.unavailable(reason.clone())),
+                None => outcome,
+            };
+            // A caller who has hung up hears nothing.
+            let _ = reply.send(outcome);
+        }
+    }
+
+    fn append(&mut self, begin: u64, lines: &[u8]) -> io::Result<()> {
+        let journal = match &mut self.journal {
+            Some(journal) => journal,
+            none => none.insert(Journal::create(&self.shared.files.journal, begin)?),
+        };
+        let kept = journal.append(lines);
+        self.shared.journal_bytes.store(journal.length(), Ordering::Relaxed);
+        kept
+    }
+
+    /// Folds in the background once the journal is long enough. Its changes go on in a new one meanwhile.
+    fn fold_when_due(&mut self) {
+        if self.folding.as_ref().is_some_and(|folding| folding.done.load(Ordering::Acquire)) {
+            self.end_folding();
+        }
+        let length = self.journal.as_ref().map_or(0, Journal::length);
+        if self.folding.is_some() || length < self.fold_after || Instant::now() < self.fold_not_before {
+            return;
+        }
+        // In step with the snapshot: each change is then folded about once, however many agents there are.
+        if length < std::fs::metadata(&self.shared.files.state).map_or(0, |file| file.len()) {
+            return;
+        }
+        let files = self.shared.files.clone();
+        if !files.folding.exists()
+            && let Some(journal) = self.journal.take()
+            && let Err(cause) = journal.set_aside(&files.folding)
+        {
+            self.folding_failed(&cause);
+            self.journal = Journal::open(&files.journal, length).ok();
+            return;
+        }
+        let (picture, done) = (self.shared.current.load_full(), Arc::new(AtomicBool::new(false)));
+        let told = done.clone();
+        let fold = move || {
+            let folded = compaction::fold_aside(&files, &picture);
+            told.store(true, Ordering::Release);
+            folded
+        };
+        match std::thread::Builder::new().name("store-fold".to_owned()).spawn(fold) {
+            Ok(thread) => self.folding = Some(Folding { thread, done }),
+            Err(cause) => self.folding_failed(&cause),
+        }
+    }
+
+    fn end_folding(&mut self) {
+        let Some(folding) = self.folding.take() else { return };
+        let folded = folding.thread.join().unwrap_or_else(|_| Err(io::Error::other("it panicked")));
+        if let Err(cause) = folded {
+            self.folding_failed(&cause);
+        }
+    }
+
+    fn folding_failed(&mut self, cause: &io::Error) {
+        self.fold_not_before = Instant::now() + FOLD_AGAIN;
+        let file = self.shared.files.state.display();
+        tracing::error!(%file, %cause, "the journal cannot be folded; it grows, nothing is lost");
+    }
+
+    fn close(&mut self) {
+        self.end_folding();
+        if self.journal.is_none() && !self.shared.files.folding.exists() {
+            return;
+        }
+        match compaction::fold_all(&self.shared.files, &self.shared.current.load()) {
+            Ok(()) => self.shared.journal_bytes.store(0, Ordering::Relaxed),
+            Err(cause) => self.folding_failed(&cause),
+        }
+    }
+}
+
+/// Applies one write to the picture, and puts its line to the others.
+fn write_one(
+    picture: &mut Catalogue,
+    lines: &mut Vec<u8>,
+    (batch, at): (u64, u64),
+    permit: &Permit,
+    expected: &Expected,
+    path: EntryPath,
+    new: Option<AgentEntry>,
+) -> Outcome {
+    let old = picture.get(&path).cloned();
+    expected.check(&path, old.as_deref())?;
+    let new = new.map(Arc::new);
+    let number = picture.changes().last() + 1;
+    let Some(change) = Change::between(number, at, permit, old.as_deref(), new.as_deref()) else {
+        return Ok(None);
+    };
+    record::write(lines, batch, &change, new.as_deref()).map_err(|fault| StoreError::Unavailable {
+        place: path.to_string(),
+        reason: format!("the card cannot be written as JSON: {fault}"),
+    })?;
+    picture.apply(change, new.clone());
+    Ok(new)
+}
+
+/// Continues the journal that is there.
+pub(super) fn resume(path: &Path, length: u64) -> Result<Journal, StoreError> {
+    Journal::open(path, length).map_err(|cause| StoreError::Damaged {
+        file: path.to_owned(),
+        reason: format!("cannot be continued: {cause}"),
+    })
+}

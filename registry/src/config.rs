@@ -1,17 +1,19 @@
 //! Flags and environment → one typed configuration, every fault before a port opens.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use access::Policy;
 use boot::audit::AuditTo;
 use boot::log::LogFormat;
 use catalog::CardRules;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use search::{DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource};
 use token::Location;
 
 use crate::agents::EndpointRules;
+use crate::operator::StoreCommand;
 
 /// The agent registry.
 ///
@@ -20,6 +22,9 @@ use crate::agents::EndpointRules;
 #[derive(Debug, Parser)]
 #[command(name = "registry", version)]
 pub struct Options {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// Address to serve on; port 0 takes a free one.
     #[arg(long, env = "REGISTRY_LISTEN", default_value = "127.0.0.1:7860")]
     listen: String,
@@ -33,8 +38,8 @@ pub struct Options {
     #[arg(long, env = "REGISTRY_SOCKET_GROUP", requires = "socket")]
     socket_group: Option<String>,
     /// Folder of agent_state.json and of the index.
-    #[arg(long, env = "REGISTRY_STATE", default_value = "state")]
-    state: PathBuf,
+    #[arg(long, global = true, env = "REGISTRY_STATE", default_value = "state")]
+    pub state: PathBuf,
     /// The access policy, scopes.yml; the auth-server's own copy.
     #[arg(long, env = "REGISTRY_POLICY", default_value = "scopes.yml")]
     policy: PathBuf,
@@ -86,6 +91,23 @@ pub struct Options {
     /// What is logged, e.g. "info" or "warn,registry=debug".
     #[arg(long, env = "REGISTRY_LOG", default_value = "info")]
     pub log: String,
+}
+
+/// What an operator does beside serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Look at the kept state, or put it in order; the registry must be stopped.
+    #[command(subcommand)]
+    Store(StoreCommand),
+}
+
+impl Command {
+    /// Does it, and prints what came of it.
+    pub fn run(&self, state: &Path) -> ExitCode {
+        match self {
+            Command::Store(command) => command.run(state),
+        }
+    }
 }
 
 /// Where the keys of the identity seal come from.

@@ -11,6 +11,7 @@ mod identity;
 pub mod indexing;
 mod metrics;
 mod openapi;
+pub mod operator;
 mod policy;
 mod routes;
 mod server;

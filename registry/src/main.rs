@@ -21,6 +21,9 @@ const GRACE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if let Some(command) = &options.command {
+        return command.run(&options.state);
+    }
     let config = match Config::load(&options) {
         Ok(config) => config,
         Err(faults) => {
@@ -99,6 +102,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     indexing.abort();
     following.abort();
     index.save();
+    app.store.close().await;
     bound.socket.iter().for_each(|socket| drop(std::fs::remove_file(socket)));
     served.map_err(|fault| fault.to_string())
 }

@@ -9,6 +9,7 @@ use store::AgentStore;
 use token::Clock;
 
 use crate::agents::EndpointRules;
+use crate::changes::Followers;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::indexing::Index;
@@ -33,6 +34,8 @@ pub struct App {
     pub audit: Audit,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who follows the changes.
+    pub followers: Followers,
     /// Which agents may be looked at.
     pub endpoints: EndpointRules,
     /// The gateway's address, for the OpenAPI document.

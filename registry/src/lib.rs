@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod app;
 mod body;
+pub mod changes;
 pub mod config;
 pub mod discover;
 mod error;
@@ -17,6 +18,7 @@ mod routes;
 mod server;
 
 pub use app::App;
+pub use changes::{FollowLimits, Followers};
 pub use identity::Seal;
 pub use metrics::Metrics;
 pub use openapi::openapi_document;

@@ -11,7 +11,7 @@ use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
 use registry::indexing::Index;
-use registry::{App, Bound, Metrics, Seal, bind, endpoint, operators_endpoint};
+use registry::{App, Bound, Followers, Metrics, Seal, bind, endpoint, operators_endpoint};
 use store::file::FileStore;
 use store::{AgentStore, HistoryLimits};
 use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
@@ -72,6 +72,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         index: index.clone(),
         store,
         metrics: Metrics::default(),
+        followers: Followers::default(),
         clock,
     });
     let bound = bind(config.listen, config.socket).await?;
@@ -96,6 +97,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     let stopped = async {
         let signal = stop.wait().await;
         tracing::info!(signal, "stopping");
+        app.followers.end();
     };
     let server = poem::Server::new_with_acceptor(bound.acceptor);
     let served = server.run_with_graceful_shutdown(endpoint(&app), stopped, Some(GRACE)).await;

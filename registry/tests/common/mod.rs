@@ -14,7 +14,7 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 use registry::agents::EndpointRules;
 use registry::indexing::Index;
-use registry::{App, Metrics, Seal, endpoint};
+use registry::{App, Followers, Metrics, Seal, endpoint};
 use search::HashedWords;
 use serde_json::Value;
 use store::HistoryLimits;
@@ -125,6 +125,7 @@ impl World {
             policy: LivePolicy::new(Policy::parse(SHIPPED).expect("the shipped policy"), false, NOW),
             audit: Audit::default(),
             metrics: Metrics::default(),
+            followers: Followers::default(),
             store,
             index,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),

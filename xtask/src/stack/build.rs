@@ -1,4 +1,4 @@
-//! The servers' binaries: built by cargo, and found where cargo puts them.
+//! The binaries, of the servers and `agentctl`: built by cargo, and found where cargo puts them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub enum Profile {
     Dev,
 }
 
-/// Builds both servers (cargo does nothing when nothing changed) and says in which folder they are.
+/// Builds both servers and `agentctl` (cargo does nothing when nothing changed) and says in which folder they are.
 pub fn servers(profile: Profile) -> Outcome<PathBuf> {
     let folder = folder(profile)?;
     // `cargo test --workspace` has just built them; asking cargo again would only cost time, and with
@@ -48,10 +48,14 @@ fn folder(profile: Profile) -> Outcome<PathBuf> {
     Ok(metadata.target_directory.into_std_path_buf().join(name))
 }
 
-/// Whether both binaries are younger than every source file they are made of.
+/// Whether all binaries are younger than every source file they are made of.
 fn is_fresh(folder: &Path) -> bool {
-    let built = ["auth-server", "registry"].iter().map(|name| changed(&folder.join(name))).min().flatten();
-    let sources = ["auth-server", "registry", "crates", "Cargo.lock"]
+    let built = ["auth-server", "registry", "agentctl"]
+        .iter()
+        .map(|name| changed(&folder.join(name)))
+        .min()
+        .flatten();
+    let sources = ["auth-server", "registry", "cli", "crates", "Cargo.lock"]
         .iter()
         .filter_map(|name| newest(&root().join(name)));
     match (built, sources.max()) {

@@ -5,7 +5,8 @@ mod common;
 use std::net::TcpListener;
 use std::path::Path;
 
-use common::{Desk, StandIn, recorded};
+use common::server::{Reply, Server};
+use common::{Desk, recorded};
 use serde_json::{Value, json};
 
 const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/scopes.yml");
@@ -90,7 +91,7 @@ fn help_has_examples() {
 #[test]
 fn explain_asks_about_the_caller_himself() {
     let desk = Desk::new(300);
-    let registry = StandIn::answering("200 OK", recorded("explain_allowed.json"));
+    let registry = Server::answering(200, recorded("explain_allowed.json"));
     let run = desk.run(&[&EXPLAIN[..], &["--gateway", &registry.url]].concat()).ends(0);
     assert_eq!(
         run.out,
@@ -106,13 +107,13 @@ fn explain_asks_about_the_caller_himself() {
     assert_eq!(asked.line, "POST /api/access/explain HTTP/1.1");
     assert_eq!(asked.header("authorization"), format!("Bearer {}", desk.token));
     assert_eq!(asked.header("content-type"), "application/json");
-    assert_eq!(asked.body, json!({"action": "get_agent", "resource": "/translation"}));
+    assert_eq!(asked.json(), json!({"action": "get_agent", "resource": "/translation"}));
 }
 
 #[test]
 fn explain_tells_why_somebody_else_is_denied_and_what_would_help() {
     let desk = Desk::new(300);
-    let registry = StandIn::answering("200 OK", recorded("explain_denied.json"));
+    let registry = Server::answering(200, recorded("explain_denied.json"));
     let settings = [("AGENTCTL_TOKEN_FILE", "token.json"), ("AGENTCTL_GATEWAY", &*registry.url)];
     let about = ["--group", "a", "--group", "b", "--scope", "c", "--username", "u"];
     let run = desk.run_with(&settings, &[&EXPLAIN[..], &about].concat()).ends(1);
@@ -129,13 +130,13 @@ fn explain_tells_why_somebody_else_is_denied_and_what_would_help() {
     );
     let body = json!({"action": "get_agent", "resource": "/translation", "groups": ["a", "b"],
         "scopes": ["c"], "username": "u"});
-    assert_eq!(registry.asked().body, body);
+    assert_eq!(registry.asked().json(), body);
 }
 
 #[test]
 fn an_invisible_agent_is_not_allowed() {
     let desk = Desk::new(300);
-    let registry = StandIn::answering("200 OK", recorded("explain_invisible.json"));
+    let registry = Server::answering(200, recorded("explain_invisible.json"));
     let run = desk.run(&[&EXPLAIN[..], &["--gateway", &registry.url]].concat()).ends(1);
     assert!(run.out.contains("reason      nothing lives at this path\n"), "{}", run.out);
 }
@@ -146,14 +147,14 @@ fn json_is_the_servers_own() {
     desk.write("next.yml", BROKEN);
     let diff = ["access", "diff", "next.yml"];
     for (status, name, words, code) in [
-        ("200 OK", "explain_denied.json", &EXPLAIN[..], 1),
-        ("200 OK", "explain_allowed.json", &EXPLAIN[..], 0),
-        ("200 OK", "simulate_changes.json", &diff[..], 1),
-        ("200 OK", "simulate_same.json", &diff[..], 0),
-        ("200 OK", "simulate_faults.json", &diff[..], 1),
-        ("403 Forbidden", "refused_403.json", &diff[..], 1),
+        (200, "explain_denied.json", &EXPLAIN[..], 1),
+        (200, "explain_allowed.json", &EXPLAIN[..], 0),
+        (200, "simulate_changes.json", &diff[..], 1),
+        (200, "simulate_same.json", &diff[..], 0),
+        (200, "simulate_faults.json", &diff[..], 1),
+        (403, "refused_403.json", &diff[..], 1),
     ] {
-        let registry = StandIn::answering(status, recorded(name));
+        let registry = Server::answering(status, recorded(name));
         let run = desk.run(&[words, &["--json", "--gateway", &registry.url]].concat()).ends(code);
         assert_eq!(run.out, recorded(name));
     }
@@ -163,7 +164,7 @@ fn json_is_the_servers_own() {
 fn diff_sends_the_file_and_tells_who_loses() {
     let desk = Desk::new(300);
     desk.write("next.yml", SLIP);
-    let registry = StandIn::answering("200 OK", recorded("simulate_changes.json"));
+    let registry = Server::answering(200, recorded("simulate_changes.json"));
     let run = desk.run(&["access", "diff", "next.yml", "--gateway", &registry.url]).ends(1);
     let lines: Vec<&str> = run.out.lines().collect();
     assert!(lines[0].starts_with("next.yml:109:7: warning: nothing in this file defines scope"), "{lines:?}");
@@ -177,17 +178,17 @@ fn diff_sends_the_file_and_tells_who_loses() {
     let asked = registry.asked();
     assert_eq!(asked.line, "POST /api/access/simulate HTTP/1.1");
     assert_eq!(asked.header("authorization"), format!("Bearer {}", desk.token));
-    assert_eq!(asked.body, json!({"policy": SLIP}));
+    assert_eq!(asked.json(), json!({"policy": SLIP}));
 }
 
 #[test]
 fn diff_of_the_policy_in_force_is_fine_and_a_broken_one_is_not() {
     let desk = Desk::new(300);
     desk.write("next.yml", BROKEN);
-    let same = StandIn::answering("200 OK", recorded("simulate_same.json"));
+    let same = Server::answering(200, recorded("simulate_same.json"));
     let run = desk.run(&["access", "diff", "next.yml", "--gateway", &same.url]).ends(0);
     assert!(run.out.starts_with("next.yml: 0 gained, 0 lost: "), "{}", run.out);
-    let faults = StandIn::answering("200 OK", recorded("simulate_faults.json"));
+    let faults = Server::answering(200, recorded("simulate_faults.json"));
     let told = desk.run(&["access", "diff", "next.yml", "--gateway", &faults.url]).ends(1).out;
     let found = desk.run(&["access", "check", "next.yml"]).ends(1).out;
     assert_eq!(told, found, "the server and the offline check read alike");
@@ -198,20 +199,20 @@ fn a_refusal_is_told_in_the_servers_words() {
     let desk = Desk::new(300);
     for (status, body, expected) in [
         (
-            "403 Forbidden",
+            403,
             recorded("refused_403.json"),
             "agentctl: refused (403 Forbidden): only an admin may ask about others: leave out groups, scopes \
              and username\n",
         ),
         (
-            "422 Unprocessable Entity",
+            422,
             recorded("refused_422.json"),
             "agentctl: refused (422 Unprocessable Entity): 2 faults\n  \
              action: must be one of list_agents, get_agent, publish_agent, modify_agent, delete_agent\n  \
              resource: a path must start with '/'\n",
         ),
     ] {
-        let registry = StandIn::answering(status, body);
+        let registry = Server::answering(status, body);
         let run = desk.run(&[&EXPLAIN[..], &["--gateway", &registry.url]].concat()).ends(1);
         assert_eq!((&*run.out, &*run.err), ("", expected));
     }
@@ -220,8 +221,8 @@ fn a_refusal_is_told_in_the_servers_words() {
 #[test]
 fn what_is_no_registry_is_told() {
     let desk = Desk::new(300);
-    for (status, body) in [("200 OK", "<html>"), ("200 OK", "{}"), ("502 Bad Gateway", "<html>")] {
-        let other = StandIn::answering(status, body.to_owned());
+    for (status, body) in [(200, "<html>"), (200, "{}"), (502, "<html>")] {
+        let other = Server::answering(status, body.to_owned());
         let run = desk.run(&[&EXPLAIN[..], &["--gateway", &other.url]].concat()).ends(1);
         assert!(run.err.contains("is it the gateway?"), "{}", run.err);
     }
@@ -233,8 +234,7 @@ fn a_redirect_is_not_followed_with_the_token() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").expect("a free port");
     elsewhere.set_nonblocking(true).expect("it need not wait");
     let there = elsewhere.local_addr().expect("an address");
-    let redirect = format!("307 Temporary Redirect\r\nLocation: http://{there}/");
-    let registry = StandIn::answering(&redirect, String::new());
+    let registry = Server::new(move |_| Reply::new(307, "").header("Location", &format!("http://{there}/")));
     desk.run(&[&EXPLAIN[..], &["--gateway", &registry.url]].concat()).ends(1);
     assert!(elsewhere.accept().is_err(), "nobody called there");
 }

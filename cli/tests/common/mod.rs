@@ -1,12 +1,13 @@
-//! The binary, a token file for it, and a stand-in for the registry that answers once.
+//! The binary, a token file for it, stand-ins for whom it asks, and a terminal for it to stand at.
+#![allow(dead_code, reason = "each test program uses its own part")]
 
-use std::fs::Permissions;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+pub(crate) mod server;
+pub(crate) mod terminal;
+
+use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::thread::JoinHandle;
+use std::process::{Command, Output, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
@@ -14,8 +15,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use self::server::Server;
+
 /// What stands in every token's signature: it may appear in no output.
-const SIGNATURE: &str = "c2VjcmV0LXNpZ25hdHVyZQ";
+pub(crate) const SIGNATURE: &str = "c2VjcmV0LXNpZ25hdHVyZQ";
 
 /// A folder with a token file.
 pub(crate) struct Desk {
@@ -34,10 +37,15 @@ pub(crate) struct Run {
 impl Desk {
     /// With a token that ends in so many seconds (or ended).
     pub(crate) fn new(seconds: i64) -> Desk {
+        Desk::of(seconds, &["g"])
+    }
+
+    /// The same, of somebody in these groups.
+    pub(crate) fn of(seconds: i64, groups: &[&str]) -> Desk {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() as i64;
         let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let (head, claims) =
-            (part(json!({"alg": "RS256"})), part(json!({"exp": now + seconds, "groups": ["g"]})));
+            (part(json!({"alg": "RS256"})), part(json!({"exp": now + seconds, "groups": groups})));
         let token = format!("{head}.{claims}.{SIGNATURE}");
         let folder = tempfile::tempdir().expect("a folder");
         let desk = Desk { folder, token };
@@ -60,13 +68,36 @@ impl Desk {
 
     /// The same with other settings.
     pub(crate) fn run_with(&self, settings: &[(&str, &str)], words: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_agentctl"))
-            .args(words)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .envs(settings.iter().copied())
-            .output();
+        let output = self.command(words).envs(settings.iter().copied()).output();
         Run::of(output.expect("agentctl runs"))
+    }
+
+    /// `agentctl` at this gateway, with this folder's token.
+    pub(crate) fn at(&self, gateway: &Server, words: &[&str]) -> Run {
+        let settings = [("AGENTCTL_TOKEN_FILE", "token.json"), ("AGENTCTL_GATEWAY", &gateway.url)];
+        self.run_with(&settings, words)
+    }
+
+    /// The same with something to read.
+    pub(crate) fn at_with_input(&self, gateway: &Server, words: &[&str], input: &str) -> Run {
+        let input = File::open(self.write("input", input)).expect("it was just written");
+        let mut command = self.command(words);
+        command.env("AGENTCTL_TOKEN_FILE", "token.json").env("AGENTCTL_GATEWAY", &gateway.url).stdin(input);
+        Run::of(command.output().expect("agentctl runs"))
+    }
+
+    /// Another program in the folder.
+    pub(crate) fn folder_command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        command
+    }
+
+    /// `agentctl` in the folder, without any settings.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_agentctl"));
+        command.args(words).current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        command
     }
 }
 
@@ -90,72 +121,4 @@ impl Run {
 pub(crate) fn recorded(name: &str) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/answers").join(name);
     std::fs::read_to_string(file).expect("the answer is there")
-}
-
-/// A registry that takes one request, answers it, and tells what was asked.
-pub(crate) struct StandIn {
-    pub(crate) url: String,
-    serving: JoinHandle<Request>,
-}
-
-/// What was asked.
-pub(crate) struct Request {
-    /// `POST /api/… HTTP/1.1`.
-    pub(crate) line: String,
-    /// With names in small letters.
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Value,
-}
-
-impl StandIn {
-    /// Answers with this status line's end (`200 OK`) and body.
-    pub(crate) fn answering(status: &str, body: String) -> StandIn {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let status = status.to_owned();
-        let serving = std::thread::spawn(move || {
-            let (stream, _) = listener.accept().expect("somebody calls");
-            serve(&stream, &status, &body)
-        });
-        StandIn { url, serving }
-    }
-
-    /// What was asked; waits for it.
-    pub(crate) fn asked(self) -> Request {
-        self.serving.join().expect("the stand-in served")
-    }
-}
-
-impl Request {
-    /// The only value of a header.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        let mut values = self.headers.iter().filter(|(header, _)| header == name);
-        let (_, value) = values.next().expect("the header is there");
-        assert!(values.next().is_none(), "{name} came twice");
-        value
-    }
-}
-
-fn serve(mut stream: &TcpStream, status: &str, answer: &str) -> Request {
-    let mut lines = BufReader::new(stream);
-    let mut line = || {
-        let mut line = String::new();
-        lines.read_line(&mut line).expect("a line");
-        line.trim_end().to_owned()
-    };
-    let first = line();
-    let headers: Vec<(String, String)> = std::iter::from_fn(|| {
-        let line = line();
-        let (name, value) = line.split_once(": ")?;
-        Some((name.to_ascii_lowercase(), value.to_owned()))
-    })
-    .collect();
-    let mut request = Request { line: first, headers, body: Value::Null };
-    let length = request.header("content-length").parse().expect("a length");
-    let mut body = vec![0; length];
-    lines.read_exact(&mut body).expect("the body comes");
-    request.body = serde_json::from_slice(&body).expect("the body is JSON");
-    let head = format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nConnection: close\r\n");
-    write!(stream, "{head}Content-Length: {}\r\n\r\n{answer}", answer.len()).expect("the answer goes out");
-    request
 }

@@ -1,0 +1,136 @@
+//! A stand-in for whoever `agentctl` asks: it answers as told and keeps what it was sent.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+
+/// Answers on loopback until the test program ends.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    asked: Arc<Mutex<Vec<Request>>>,
+}
+
+/// What was asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// `POST /api/… HTTP/1.1`.
+    pub(crate) line: String,
+    /// With names in small letters.
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+/// What to answer.
+pub(crate) struct Reply {
+    status: u16,
+    headers: String,
+    body: String,
+}
+
+impl Server {
+    /// Answers every request by this rule.
+    pub(crate) fn new(rule: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (asked, rule) = (Arc::new(Mutex::new(Vec::new())), Arc::new(rule));
+        let kept = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (kept, rule) = (Arc::clone(&kept), Arc::clone(&rule));
+                // Who asks and goes away before the answer is no fault of this side.
+                std::thread::spawn(move || serve(&stream, &kept, &*rule));
+            }
+        });
+        Server { url, asked }
+    }
+
+    /// Answers everything alike.
+    pub(crate) fn answering(status: u16, body: String) -> Server {
+        Server::new(move |_| Reply::new(status, &body))
+    }
+
+    /// All that was asked so far.
+    pub(crate) fn all(&self) -> Vec<Request> {
+        self.asked.lock().expect("nobody panics with it").clone()
+    }
+
+    /// The first lines of it, without the protocol.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.all().iter().map(|request| request.line.trim_end_matches(" HTTP/1.1").to_owned()).collect()
+    }
+
+    /// The only thing that was asked.
+    pub(crate) fn asked(&self) -> Request {
+        let mut all = self.all();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.remove(0)
+    }
+}
+
+impl Request {
+    /// The only value of a header; empty when it did not come.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        let mut values = self.headers.iter().filter(|(header, _)| header == name);
+        let value = values.next().map_or("", |(_, value)| value.as_str());
+        assert!(values.next().is_none(), "{name} came twice");
+        value
+    }
+
+    /// The body.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+}
+
+impl Reply {
+    /// With this body, called JSON.
+    pub(crate) fn new(status: u16, body: &str) -> Reply {
+        Reply { status, headers: String::new(), body: body.to_owned() }
+    }
+
+    /// With this JSON.
+    pub(crate) fn json(status: u16, body: &Value) -> Reply {
+        Reply::new(status, &body.to_string())
+    }
+
+    /// With one more header.
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Reply {
+        self.headers += &format!("{name}: {value}\r\n");
+        self
+    }
+}
+
+fn serve(stream: &TcpStream, kept: &Mutex<Vec<Request>>, rule: &dyn Fn(&Request) -> Reply) {
+    let mut lines = BufReader::new(stream);
+    while let Some(request) = read(&mut lines) {
+        kept.lock().expect("nobody panics with it").push(request.clone());
+        let Reply { status, headers, body } = rule(&request);
+        let head = format!("HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\n{headers}");
+        // 204 has neither a body nor its length.
+        let length =
+            if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        if write!(&mut &*stream, "{head}{length}\r\n{body}").is_err() {
+            return;
+        }
+    }
+}
+
+fn read(lines: &mut BufReader<&TcpStream>) -> Option<Request> {
+    let mut line = || {
+        let mut line = String::new();
+        (lines.read_line(&mut line).ok()? > 0).then(|| line.trim_end().to_owned())
+    };
+    let first = line()?;
+    let headers = std::iter::from_fn(|| {
+        let line = line()?;
+        let (name, value) = line.split_once(": ")?;
+        Some((name.to_ascii_lowercase(), value.to_owned()))
+    });
+    let mut request = Request { line: first, headers: headers.collect(), body: Vec::new() };
+    let length = request.header("content-length");
+    request.body = vec![0; if length.is_empty() { 0 } else { length.parse().ok()? }];
+    lines.read_exact(&mut request.body).ok()?;
+    Some(request)
+}

@@ -279,7 +279,7 @@ impl From<StoreError> for ApiError {
                 tracing::error!(%error, "the state cannot be written");
                 ApiError::NoStore
             }
-            StoreError::WrongPermit | StoreError::Damaged { .. } => {
+            StoreError::WrongPermit | StoreError::Damaged { .. } | StoreError::Unprepared { .. } => {
                 tracing::error!(%error, "the store refused a write that should not have been asked for");
                 ApiError::Ours
             }

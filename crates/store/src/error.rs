@@ -31,6 +31,14 @@ pub enum StoreError {
         /// What the system said.
         reason: String,
     },
+    /// The database is there, but not as this registry needs it.
+    #[error("{place}: {reason}")]
+    Unprepared {
+        /// Which database; never with a password.
+        place: String,
+        /// What is missing, and the command that helps.
+        reason: String,
+    },
     /// The state cannot be read; a registry must not start over it.
     #[error("{}: {reason}", .file.display())]
     Damaged {

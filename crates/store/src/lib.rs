@@ -7,6 +7,7 @@ pub mod conformance;
 mod error;
 mod expected;
 pub mod file;
+pub mod postgres;
 mod status;
 
 use std::sync::Arc;

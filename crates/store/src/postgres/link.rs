@@ -1,0 +1,80 @@
+//! One connection whose every use ends in time: a network that swallows packets must not hold anybody up.
+
+use std::future::Future;
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use sqlx::{Connection, Executor};
+
+use super::url::DatabaseUrl;
+
+/// Why the database did not do it.
+#[derive(Clone, Debug)]
+pub(super) enum Trouble {
+    /// It gave way to another writer: the same again may succeed.
+    Conflict,
+    /// It was reached and refused, in its words; nothing was done.
+    Refused(String),
+    /// It was not reached, or the connection broke: nobody knows what it still did.
+    Lost(String),
+}
+
+impl Trouble {
+    /// For people.
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Trouble::Conflict => "too many writers want the same".to_owned(),
+            Trouble::Refused(reason) | Trouble::Lost(reason) => reason.clone(),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(error: sqlx::Error) -> Trouble {
+        match &error {
+            // Serialization failure, deadlock: SQLSTATE class 40 is a rollback. 57P0x: it is being shut down.
+            sqlx::Error::Database(said) => match said.code().as_deref() {
+                Some(code) if code.starts_with("40") => Trouble::Conflict,
+                Some(code) if code.starts_with("57P") => Trouble::Lost(said.message().to_owned()),
+                Some(_) | None => Trouble::Refused(said.message().to_owned()),
+            },
+            _ => Trouble::Lost(error.to_string()),
+        }
+    }
+}
+
+/// Whether the error says that a table is not there.
+pub(super) fn is_missing_table(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(said) if said.code().as_deref() == Some("42P01"))
+}
+
+/// The work, given up after `limit`; what it used must then be thrown away.
+pub(super) async fn within<T, E: Into<Trouble>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, Trouble> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done.map_err(Into::into),
+        Err(_) => Err(Trouble::Lost(format!("no answer within {} s", limit.as_secs_f32()))),
+    }
+}
+
+/// A new connection.
+pub(super) async fn connect(url: &DatabaseUrl, limit: Duration) -> Result<PgConnection, Trouble> {
+    within(limit, PgConnection::connect_with(&url.options())).await
+}
+
+/// A new connection for writing: the server gives up as well, or a write that nobody waits for any more
+/// would be done when its turn comes.
+pub(super) async fn connect_to_write(url: &DatabaseUrl, limit: Duration) -> Result<PgConnection, Trouble> {
+    let mut connection = connect(url, limit).await?;
+    let milliseconds = limit.as_millis().max(1);
+    let set = format!("SET statement_timeout = {milliseconds}");
+    within(limit, connection.execute(&*set)).await?;
+    Ok(connection)
+}
+
+/// Says good-bye, if that is quick.
+pub(super) async fn close(connection: PgConnection) {
+    let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
+}

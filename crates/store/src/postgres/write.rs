@@ -1,0 +1,294 @@
+//! Writing: one statement at a time, for everybody who has come meanwhile.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use access::Permit;
+use catalog::{AgentEntry, EntryPath};
+use sqlx::PgConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::link::{self, Trouble, connect_to_write, within};
+use super::picture::{After, Step};
+use super::statement::{self, Columns, Kind};
+use super::{Shared, rows};
+use crate::expected::Expected;
+use crate::{Catalogue, Change, StoreError};
+
+/// How many writes share one statement.
+const MOST: usize = 128;
+/// How often a statement is repeated that gave way to another replica's.
+const CONFLICTS: u32 = 8;
+/// How often a write is tried whose entry changes under it.
+const TRIES: u32 = 16;
+/// After so many changes those beyond the limit are forgotten.
+const PRUNE_EVERY: u64 = 200;
+
+/// What a write answers: the entry that is there since.
+pub(super) type Written = Result<Option<Arc<AgentEntry>>, StoreError>;
+
+/// One write that somebody waits for, or has waited for: it is done all the same.
+pub(super) struct Wish {
+    pub(super) permit: Permit,
+    pub(super) expected: Expected,
+    pub(super) path: EntryPath,
+    pub(super) new: Option<Arc<AgentEntry>>,
+    pub(super) answer: oneshot::Sender<Written>,
+    pub(super) tries: u32,
+}
+
+impl Wish {
+    fn kind(&self) -> Kind {
+        match (&self.expected, &self.new) {
+            (Expected::Vacant, _) => Kind::Insert,
+            (Expected::Tag(_), Some(_)) => Kind::Replace,
+            (Expected::Tag(_), None) => Kind::Remove,
+        }
+    }
+
+    fn end(self, written: Written) {
+        // He may have hung up.
+        let _ = self.answer.send(written);
+    }
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    connection: Option<PgConnection>,
+    /// The follower's connections that were lost when ours was made.
+    losses: u64,
+    pruned: u64,
+}
+
+/// Writes until nobody can ask for it any more.
+pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Wish>) {
+    let pruned = shared.picture.last();
+    let mut writer = Writer { shared, connection: None, losses: 0, pruned };
+    let mut waiting = VecDeque::new();
+    while let Some(wish) = next(&mut queue, &mut waiting).await {
+        waiting.push_front(wish);
+        while waiting.len() < MOST
+            && let Ok(wish) = queue.try_recv()
+        {
+            waiting.push_back(wish);
+        }
+        writer.turn(&mut waiting).await;
+    }
+    if let Some(connection) = writer.connection {
+        link::close(connection).await;
+    }
+}
+
+async fn next(queue: &mut mpsc::Receiver<Wish>, waiting: &mut VecDeque<Wish>) -> Option<Wish> {
+    match waiting.pop_front() {
+        Some(wish) => Some(wish),
+        None => queue.recv().await,
+    }
+}
+
+impl Writer {
+    /// Ends what is refused, writes one batch, and leaves the rest waiting.
+    async fn turn(&mut self, waiting: &mut VecDeque<Wish>) {
+        if let Some(fault) = self.shared.picture.fault() {
+            return waiting.drain(..).for_each(|wish| wish.end(Err(self.shared.unavailable(&fault))));
+        }
+        self.refuse(waiting).await;
+        let picture = self.shared.picture.current();
+        let mut batch = batch(waiting, &picture);
+        if batch.is_empty() {
+            return;
+        }
+        match self.write(&batch).await {
+            Ok(numbers) => self.acknowledge(batch, numbers, waiting),
+            // One of them may be why: then only that one fails.
+            Err(Trouble::Refused(_)) if batch.len() > 1 => {
+                for wish in batch.drain(..) {
+                    let mut alone = vec![wish];
+                    match self.write(&alone).await {
+                        Ok(numbers) => self.acknowledge(alone, numbers, waiting),
+                        Err(trouble) => self.fail(&mut alone, &trouble),
+                    }
+                }
+            }
+            Err(trouble) => self.fail(&mut batch, &trouble),
+        }
+        self.prune().await;
+    }
+
+    /// Ends those that count on something else than what is there. Before anybody is refused, the picture
+    /// must be the newest: he may have read what another replica wrote a moment ago.
+    async fn refuse(&self, waiting: &mut VecDeque<Wish>) {
+        let doubtful = |wish: &Wish, picture: &Catalogue| {
+            wish.tries > 0
+                || wish.expected.check(&wish.path, picture.get(&wish.path).map(Arc::as_ref)).is_err()
+        };
+        let picture = self.shared.picture.current();
+        if !waiting.iter().any(|wish| doubtful(wish, &picture)) {
+            return;
+        }
+        let fresh = self.shared.newest().await;
+        let picture = self.shared.picture.current();
+        for wish in std::mem::take(waiting) {
+            let checked = wish.expected.check(&wish.path, picture.get(&wish.path).map(Arc::as_ref));
+            match (checked, &fresh) {
+                (Err(refused), Ok(())) => wish.end(Err(refused)),
+                (Err(_), Err(fault)) => wish.end(Err(self.shared.unavailable(fault))),
+                (Ok(()), _) if wish.tries >= TRIES => {
+                    wish.end(Err(self.shared.unavailable(&Trouble::Conflict.reason())));
+                }
+                (Ok(()), _) => waiting.push_back(wish),
+            }
+        }
+    }
+
+    async fn write(&mut self, batch: &[Wish]) -> Result<Vec<(String, u64)>, Trouble> {
+        let Some(kind) = batch.first().map(Wish::kind) else { return Ok(Vec::new()) };
+        let columns = self.columns(batch);
+        for attempt in 1.. {
+            let (patience, follow) = (self.shared.patience, self.shared.follow);
+            let connection = self.connection().await?;
+            match within(patience, statement::run(connection, kind, follow, &columns)).await {
+                Err(Trouble::Conflict) if attempt < CONFLICTS => {
+                    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 3)).await;
+                }
+                Err(trouble) => {
+                    // Broken, in the middle of an answer, or at a server that is read-only by now.
+                    self.connection = None;
+                    return Err(trouble);
+                }
+                Ok(numbers) => return Ok(numbers),
+            }
+        }
+        Err(Trouble::Conflict)
+    }
+
+    /// Shows what was written, and tells whoever asked for it.
+    fn acknowledge(&self, batch: Vec<Wish>, numbers: Vec<(String, u64)>, waiting: &mut VecDeque<Wish>) {
+        let began = Instant::now();
+        let picture = self.shared.picture.current();
+        let highest = numbers.iter().map(|(_, number)| *number).max().unwrap_or_default();
+        let mut steps = Vec::new();
+        let mut written = Vec::new();
+        for mut wish in batch {
+            match numbers.iter().find(|(path, _)| *path == wish.path.as_str()) {
+                Some((_, number)) => {
+                    steps.extend(self.change(&wish, &picture).map(|change| Step {
+                        change: Change { number: *number, ..change },
+                        after: wish.new.clone().map_or(After::Gone, After::Is),
+                    }));
+                    written.push(wish);
+                }
+                None => {
+                    wish.tries += 1;
+                    waiting.push_back(wish);
+                }
+            }
+        }
+        self.shared.refused(None);
+        let all_shown = self.shared.picture.take(steps);
+        let shared = self.shared.clone();
+        let end = move |shown: bool| {
+            for wish in written {
+                let new = wish.new.clone();
+                wish.end(if shown { Ok(new) } else { Err(shared.unavailable(KEPT_UNSEEN)) });
+            }
+        };
+        if all_shown {
+            return end(true);
+        }
+        // Other replicas' changes come before ours: the follower brings them.
+        let shared = self.shared.clone();
+        shared.wake.notify_one();
+        tokio::spawn(async move {
+            let mut latest = shared.picture.follow();
+            let limit = shared.patience.saturating_sub(began.elapsed());
+            let shown = tokio::time::timeout(limit, latest.wait_for(|latest| *latest >= highest)).await;
+            end(matches!(shown, Ok(Ok(_))));
+        });
+    }
+
+    fn fail(&self, batch: &mut Vec<Wish>, trouble: &Trouble) {
+        let reason = trouble.reason();
+        tracing::warn!(place = self.shared.place, reason, writes = batch.len(), "not written");
+        self.shared.refused(Some(trouble.clone()));
+        // Whether anything can be reached, the follower finds out.
+        self.shared.wake.notify_one();
+        batch.drain(..).for_each(|wish| wish.end(Err(self.shared.unavailable(&reason))));
+    }
+
+    fn columns(&self, batch: &[Wish]) -> Columns {
+        let picture = self.shared.picture.current();
+        let mut columns = Columns::default();
+        for wish in batch {
+            let Some(change) = self.change(wish, &picture) else { continue };
+            columns.paths.push(wish.path.to_string());
+            columns.expected.push(match &wish.expected {
+                Expected::Vacant => String::new(),
+                Expected::Tag(tag) => tag.clone(),
+            });
+            columns.etags.push(wish.new.as_ref().map(|entry| entry.etag.clone()));
+            columns.cards.push(wish.new.as_ref().map(|entry| entry.json().to_string()));
+            columns.records.push(rows::record(&change));
+        }
+        columns
+    }
+
+    /// The change, still without its number. The entry of the picture is the one that the statement finds,
+    /// since both have the expected tag; what is new has none before it.
+    fn change(&self, wish: &Wish, picture: &Catalogue) -> Option<Change> {
+        let old = match wish.expected {
+            Expected::Vacant => None,
+            Expected::Tag(_) => picture.get(&wish.path),
+        };
+        let at = (self.shared.clock)();
+        Change::between(0, at, &wish.permit, old.map(Arc::as_ref), wish.new.as_deref())
+    }
+
+    async fn connection(&mut self) -> Result<&mut PgConnection, Trouble> {
+        let losses = self.shared.losses();
+        let connection = match self.connection.take() {
+            // Whatever cut the follower off has most likely cut this one off, too.
+            Some(connection) if self.losses == losses => connection,
+            Some(_) | None => connect_to_write(&self.shared.url, self.shared.patience).await?,
+        };
+        self.losses = losses;
+        Ok(self.connection.insert(connection))
+    }
+
+    async fn prune(&mut self) {
+        let last = self.shared.picture.last();
+        if last < self.pruned + PRUNE_EVERY {
+            return;
+        }
+        self.pruned = last;
+        let forget = last.saturating_sub(self.shared.limits.total as u64);
+        let patience = self.shared.patience;
+        let Ok(connection) = self.connection().await else { return };
+        if let Err(trouble) = within(patience, statement::prune(connection, forget)).await {
+            self.connection = None;
+            tracing::warn!(reason = trouble.reason(), "old changes stay until the next time");
+        }
+    }
+}
+
+/// The change is committed; only this replica does not know yet.
+const KEPT_UNSEEN: &str = "it was kept, but this replica cannot show it yet";
+
+/// Takes the first wish and those of its kind that go with it. Of one path only one: the next one counts on
+/// what this one leaves.
+fn batch(waiting: &mut VecDeque<Wish>, picture: &Catalogue) -> Vec<Wish> {
+    let Some(kind) = waiting.front().map(Wish::kind) else { return Vec::new() };
+    let mut paths = HashSet::new();
+    let mut batch = Vec::new();
+    for wish in std::mem::take(waiting) {
+        let is_possible = wish.expected.check(&wish.path, picture.get(&wish.path).map(Arc::as_ref)).is_ok();
+        // Once a path is named, whatever comes later for it waits, of whatever kind.
+        if paths.insert(wish.path.clone()) && wish.kind() == kind && is_possible {
+            batch.push(wish);
+        } else {
+            waiting.push_back(wish);
+        }
+    }
+    batch
+}

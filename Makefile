@@ -1,12 +1,12 @@
 # The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
-.PHONY: help run up down demo test lint bench fuzz openapi model fmt tools
+.PHONY: help run up down demo test test-keycloak lint bench fuzz openapi model keycloak fmt tools
 # `--bin`, not `--package`: cargo then chooses features for the whole workspace, as for the servers, and
 # builds nothing twice (77 of xtask's 136 crates otherwise).
 SERVE := [ -x target/release/xtask ] || echo "==> building the tools (two minutes the first time)" >&2; cargo run --quiet --locked --release --bin xtask --
 TOOL := cargo run --quiet --locked --bin xtask --
 
 help: ## Say which doors there are
-	@sed -n 's/^\([a-z]*\):[ a-z]* ## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[ a-z]* ## /  make \1\t/p' Makefile | expand -t 16
 run: tools ## Install, build, start, play the demo, serve until Ctrl-C
 	@$(SERVE) run
 up: tools ## Start the stack in the background; DATA/run.json says where
@@ -17,6 +17,8 @@ demo: tools ## Play the demo on a stack of its own; exits 0 only if it worked
 	@$(SERVE) demo
 model: tools ## Fetch the embedding model into DATA/model
 	@$(TOOL) model
+keycloak: tools ## Fetch Keycloak into this machine's cache
+	@$(TOOL) keycloak
 fmt: tools ## Format every file
 	cargo fmt --all
 lint: tools ## Formatting, clippy with warnings denied, the rules of the house
@@ -26,8 +28,14 @@ lint: tools ## Formatting, clippy with warnings denied, the rules of the house
 test: tools ## Everything: set-up, model, lint, all tests through real nginx with the real model
 	@$(TOOL) setup
 	@$(TOOL) model
+	@$(TOOL) keycloak --if-possible
 	@$(MAKE) --no-print-directory lint
 	cargo test --workspace --locked
+test-keycloak: tools ## Only the tests on a real Keycloak, with its long outage
+	@$(TOOL) setup
+	@$(TOOL) model
+	@$(TOOL) keycloak
+	KEYCLOAK_OUTAGE_SECONDS=$${KEYCLOAK_OUTAGE_SECONDS:-60} cargo test --workspace --locked --test keycloak
 bench: tools ## Measure
 	cargo bench --workspace --locked
 fuzz: tools ## Feed the readers of what strangers send, FUZZ_SECONDS=60 each

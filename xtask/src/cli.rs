@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use xtask::nginx::{self, Gateway, Upstream};
 
 /// The tools of this repository.
@@ -23,6 +23,12 @@ pub(crate) enum Door {
     Model {
         #[command(flatten)]
         data: Data,
+    },
+    /// Fetch Keycloak into the cache of this machine, and what it takes to run it
+    Keycloak {
+        /// Say SKIPPED and why, instead of failing, when this machine cannot have it
+        #[arg(long)]
+        if_possible: bool,
     },
     /// The gateway's configuration
     #[command(subcommand)]
@@ -78,6 +84,15 @@ pub(crate) struct Serve {
     /// scopes.yml
     #[arg(long, env = "POLICY")]
     pub(crate) policy: Option<PathBuf>,
+    /// Who signs clients in: the auth-server itself, or a Keycloak started with it
+    #[arg(long, env = "ISSUER", value_enum, default_value_t = Signer::Embedded)]
+    pub(crate) issuer: Signer,
+    /// Port of that Keycloak, on loopback; 0 takes a free one
+    #[arg(long, env = "KEYCLOAK_PORT", default_value_t = 0)]
+    pub(crate) keycloak_port: u16,
+    /// Issuers that are trusted beside the embedded one, e.g. your Keycloak: an issuers.yml
+    #[arg(long, env = "ISSUERS")]
+    pub(crate) issuers: Option<PathBuf>,
     /// Requests per second that one address may make
     #[arg(long, default_value_t = nginx::RATE)]
     pub(crate) rate: u32,
@@ -87,6 +102,15 @@ pub(crate) struct Serve {
     /// Take a token from X-Authorization too; one in Authorization must then be the same
     #[arg(long, env = "X_AUTHORIZATION", value_parser = BoolishValueParser::new())]
     pub(crate) x_authorization: bool,
+}
+
+/// Who signs clients in.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Signer {
+    /// The auth-server, for the clients of a file.
+    Embedded,
+    /// A real Keycloak with the realm of keycloak/.
+    Keycloak,
 }
 
 #[derive(Subcommand)]

@@ -1,13 +1,14 @@
 //! Files and folders of the data folder: made with the right mode from the first byte, replaced whole.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
-use crate::fault::{Doing as _, Outcome};
+use crate::fault::{Doing as _, Fault, Outcome};
 
 /// Makes a folder and its parents; `mode` is that of the folders that are new.
 pub fn make_dir(path: &Path, mode: u32) -> Outcome<()> {
@@ -26,6 +27,57 @@ pub fn temporary(prefix: &str) -> Outcome<TempDir> {
         .permissions(fs::Permissions::from_mode(0o755))
         .tempdir()
         .doing(|| "make a temporary folder".into())
+}
+
+/// A new folder beside another one, gone when dropped: what is made in it can be moved into place whole.
+pub fn beside(path: &Path) -> Outcome<TempDir> {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    make_dir(parent, 0o755)?;
+    tempfile::Builder::new().tempdir_in(parent).doing(|| format!("make a folder in {}", parent.display()))
+}
+
+/// Where things lie that are fetched once per machine and user, outside the tree (XDG base directories).
+pub fn cache() -> Outcome<PathBuf> {
+    let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let usual = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    let cache = named.or_else(usual).map(|cache| cache.join("agent-registry"));
+    cache.ok_or_else(|| Fault::new("there is no place for a cache: set HOME or XDG_CACHE_HOME"))
+}
+
+/// The SHA-256 of a file, in hexadecimal digits.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => break,
+            n => hasher.update(&buffer[..n]),
+        }
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// 256 bits of the system's randomness, in hexadecimal digits.
+pub fn secret() -> Outcome<String> {
+    let mut bytes = [0; 32];
+    File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .doing(|| "read /dev/urandom".into())?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The secret in this file, made (0600) when it is not there.
+pub fn kept_secret(path: &Path) -> Outcome<String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            let made = secret()?;
+            replace(path, made.as_bytes(), 0o600)?;
+            Ok(made)
+        }
+        Err(cause) => Err(Fault::new(format!("cannot read {}: {cause}", path.display()))),
+    }
 }
 
 /// Replaces a file as a whole: a reader sees the old one or the new one, and never with a wider mode.

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod fault;
 pub mod files;
 pub mod fuzz;
+pub mod keycloak;
 pub mod model;
 pub mod nginx;
 pub mod setup;

@@ -9,9 +9,9 @@ use clap::Parser as _;
 use xtask::fault::{Doing as _, Fault, Outcome};
 use xtask::nginx::Gateway;
 use xtask::stack::{self, Life, RunFile, Stack, StackOptions, build, run_file};
-use xtask::{demo, files, fuzz, model, nginx, say, setup, tidy};
+use xtask::{demo, files, fuzz, keycloak, model, nginx, say, setup, tidy};
 
-use self::cli::{Cli, Data, Door, NginxDoor, Render, Serve};
+use self::cli::{Cli, Data, Door, NginxDoor, Render, Serve, Signer};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -28,6 +28,7 @@ async fn go(door: Door) -> Outcome<()> {
     match door {
         Door::Setup => setup::setup(),
         Door::Model { data } => model::ensure(&data.data).map(|model| println!("{}", model.display())),
+        Door::Keycloak { if_possible } => fetch_keycloak(if_possible),
         Door::Nginx(NginxDoor::Render(wanted)) => render(wanted),
         Door::Run(serve) => run(serve).await,
         Door::Up(serve) => up(serve).await,
@@ -45,6 +46,16 @@ fn render(wanted: Render) -> Outcome<()> {
         nginx::write(&gateway).map(|file| println!("{}", file.display()))
     } else {
         nginx::render(&gateway).map(|text| print!("{text}"))
+    }
+}
+
+fn fetch_keycloak(if_possible: bool) -> Outcome<()> {
+    match keycloak::ensure() {
+        Err(reason) if if_possible => {
+            say(&format!("SKIPPED: keycloak: {reason}"));
+            Ok(())
+        }
+        done => done.map(drop),
     }
 }
 
@@ -108,8 +119,17 @@ async fn start(serve: Serve, life: Life) -> Outcome<Stack> {
     stack::could_start(&serve.data.data, listen)?;
     setup::setup()?;
     let model = model::ensure(&serve.data.data)?;
+    // `make up ISSUERS=` says nothing.
+    let issuers = serve.issuers.filter(|file| !file.as_os_str().is_empty());
+    let keycloak = match (serve.issuer, &issuers) {
+        (Signer::Embedded, _) => None,
+        (Signer::Keycloak, None) => Some((keycloak::ensure()?, serve.keycloak_port)),
+        (Signer::Keycloak, Some(_)) => return Err(Fault::new("choose one: ISSUER=keycloak or ISSUERS=…")),
+    };
     let binaries = build::servers(build::Profile::Release)?;
     let mut options = StackOptions::new(serve.data.data, binaries);
+    options.keycloak = keycloak;
+    options.issuers = issuers.as_deref().map(files::absolute).transpose()?;
     options.listen = listen;
     options.server_names.extend(serve.server_names);
     // `make up PUBLIC_URL=` says nothing.
@@ -129,6 +149,9 @@ fn print_addresses(run: &RunFile) {
     println!("gateway    {}", run.gateway);
     println!("docs       {}/docs", run.gateway);
     println!("tokens     {}", run.token_endpoint);
+    if let Some(keycloak) = &run.keycloak {
+        println!("keycloak   {}/admin/{}/console/", keycloak.url, keycloak.realm);
+    }
 }
 
 /// Ctrl-C, or the word of whoever supervises us.

@@ -2,10 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
-
-use sha2::{Digest as _, Sha256};
 
 use crate::fault::{Doing as _, Fault, Outcome};
 use crate::{files, say, setup, shell};
@@ -90,24 +87,11 @@ fn only_file(folder: &Path) -> Outcome<PathBuf> {
 
 /// What is wrong with a model folder, if anything.
 fn fault_in(folder: &Path) -> Option<String> {
-    FILES.iter().find_map(|(name, expected)| match sha256(&folder.join(name)) {
+    FILES.iter().find_map(|(name, expected)| match files::sha256(&folder.join(name)) {
         Err(cause) => Some(format!("{name}: {cause}")),
         Ok(found) if found != *expected => Some(format!("{name} has the checksum {found}")),
         Ok(_) => None,
     })
-}
-
-fn sha256(path: &Path) -> std::io::Result<String> {
-    let mut file = fs::File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => break,
-            n => hasher.update(&buffer[..n]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

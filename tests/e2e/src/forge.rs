@@ -145,10 +145,18 @@ pub fn claims_of(token: &str) -> Value {
 /// The key id of a token.
 #[must_use]
 pub fn kid_of(token: &str) -> String {
+    header_of(token)["kid"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The algorithm of a token.
+#[must_use]
+pub fn algorithm_of(token: &str) -> String {
+    header_of(token)["alg"].as_str().unwrap_or_default().to_owned()
+}
+
+fn header_of(token: &str) -> Value {
     let part = token.split('.').next().unwrap_or_default();
-    let header: Value =
-        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap_or_default()).unwrap_or_default();
-    header["kid"].as_str().unwrap_or_default().to_owned()
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap_or_default()).unwrap_or_default()
 }
 
 /// Seconds since 1970.

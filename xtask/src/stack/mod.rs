@@ -4,8 +4,8 @@
 
 mod address;
 pub mod build;
-mod ports;
-mod processes;
+pub(crate) mod ports;
+pub(crate) mod processes;
 pub mod run_file;
 mod secrets;
 mod servers;
@@ -23,6 +23,7 @@ pub use self::run_file::RunFile;
 pub use self::secrets::{Client, Clients};
 use self::servers::Plan;
 use crate::fault::{Fault, Outcome};
+use crate::keycloak::{Distribution, Keycloak};
 use crate::{files, nginx, say, setup};
 
 /// What a stack is made of.
@@ -45,6 +46,9 @@ pub struct StackOptions {
     pub policy: PathBuf,
     /// Identity providers beside the embedded issuer.
     pub issuers: Option<PathBuf>,
+    /// A Keycloak of the stack's own, in place of the embedded issuer: its programs, and its port (0 takes a
+    /// free one).
+    pub keycloak: Option<(Distribution, u16)>,
     /// Clients beside the ready ones: id and groups.
     pub extra_clients: Vec<(String, Vec<String>)>,
     /// Requests per second one address may make, and token requests.
@@ -68,6 +72,7 @@ impl StackOptions {
             model: None,
             policy: crate::root().join("deploy/scopes.yml"),
             issuers: None,
+            keycloak: None,
             extra_clients: Vec::new(),
             rates: (nginx::RATE, nginx::TOKEN_RATE),
             x_authorization: false,
@@ -91,6 +96,7 @@ struct State {
     nginx: Process,
     registry: Process,
     auth_server: Process,
+    keycloak: Option<Keycloak>,
     left: bool,
 }
 
@@ -114,7 +120,8 @@ impl Stack {
         };
         address::add_names(&mut options.server_names, held.address, &public)?;
         let starter = Starter::new(options.life);
-        let plan = servers::plan(options)?;
+        let mut plan = servers::plan(options)?;
+        let keycloak = servers::start_keycloak(&mut plan).await?;
 
         let (mut auth_server, auth) = servers::start_auth_server(&plan, &starter, &public).await?;
         let (mut registry, url) = servers::start_registry(&plan, &starter, &public, &auth.url, None).await?;
@@ -127,7 +134,11 @@ impl Stack {
         };
         become_healthy(&plan, &local, alive).await?;
 
-        let issuer = format!("{public}/orgs/{}/api/v1", servers::ORG);
+        let embedded = format!("{public}/orgs/{}/api/v1", servers::ORG);
+        let (issuer, token_endpoint) = match &keycloak {
+            Some(keycloak) => (keycloak.issuer(), keycloak.token_endpoint()),
+            None => (embedded.clone(), format!("{embedded}/oauth/token")),
+        };
         let run = RunFile {
             gateway: public,
             registry: run_file::Registry { url: Some(url), socket: plan.socket.clone(), pid: registry.pid() },
@@ -137,12 +148,13 @@ impl Stack {
                 pid: auth_server.pid(),
             },
             nginx: run_file::Nginx { pid: nginx.pid() },
-            token_endpoint: format!("{issuer}/oauth/token"),
+            token_endpoint,
             issuer,
             clients: plan.clients.clone(),
+            keycloak: keycloak.as_ref().and_then(Keycloak::facts),
         };
         run.write(&plan.options.data)?;
-        let state = Mutex::new(State { run, nginx, registry, auth_server, left: false });
+        let state = Mutex::new(State { run, nginx, registry, auth_server, keycloak, left: false });
         Ok(Self { local, plan, starter, state })
     }
 
@@ -220,12 +232,13 @@ impl Stack {
         state.run.write(&self.plan.options.data)
     }
 
-    /// A fault when one of the three has ended.
+    /// A fault when one of its processes has ended.
     pub fn still_runs(&self) -> Outcome<()> {
         let mut state = self.state();
         state.nginx.still_runs()?;
         state.registry.still_runs()?;
-        state.auth_server.still_runs()
+        state.auth_server.still_runs()?;
+        state.keycloak.as_mut().map_or(Ok(()), Keycloak::still_runs)
     }
 
     /// Leaves it running when we end; `run_file::stop` stops it.
@@ -234,6 +247,9 @@ impl Stack {
         state.nginx.leave();
         state.registry.leave();
         state.auth_server.leave();
+        if let Some(keycloak) = &mut state.keycloak {
+            keycloak.leave();
+        }
         state.left = true;
     }
 
@@ -266,7 +282,7 @@ async fn become_healthy(plan: &Plan, gateway: &str, alive: impl FnMut() -> Outco
 /// One stack per data folder: two would write the same files.
 fn refuse_a_second_one(data: &Path) -> Outcome<()> {
     let Some(run) = RunFile::read(data)? else { return Ok(()) };
-    if run.alive(data).len() == 3 {
+    if run.is_whole(data) {
         let (data, gateway) = (data.display(), run.gateway);
         return Err(Fault::new(format!("a stack already runs in {data} at {gateway}: type make down first")));
     }

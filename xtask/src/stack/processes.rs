@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::fault::{Doing as _, Fault, Outcome};
 use crate::shell;
@@ -31,14 +31,14 @@ pub enum Life {
 ///
 /// The kernel's "end with your parent" follows the *thread* that forked, and a test's thread ends
 /// with its test, long before the stack that the tests share.
-pub(super) struct Starter {
+pub(crate) struct Starter {
     requests: mpsc::Sender<(Command, mpsc::Sender<io::Result<Child>>)>,
     life: Life,
 }
 
 impl Starter {
     /// A starter for processes of this life.
-    pub(super) fn new(life: Life) -> Self {
+    pub(crate) fn new(life: Life) -> Self {
         let (requests, inbox) = mpsc::channel::<(Command, mpsc::Sender<io::Result<Child>>)>();
         thread::spawn(move || {
             for (mut command, answer) in inbox {
@@ -49,7 +49,7 @@ impl Starter {
     }
 
     /// Starts a program; what it says goes to the end of `log`.
-    pub(super) fn start(&self, name: &'static str, command: &Command, log: &Path) -> Outcome<Process> {
+    pub(crate) fn start(&self, name: &'static str, command: &Command, log: &Path) -> Outcome<Process> {
         let file = OpenOptions::new()
             .create(true)
             .append(true)
@@ -83,9 +83,19 @@ impl Starter {
         }
         wrapped.arg(command.get_program()).args(command.get_args());
         // The doors' own variables are not configuration of the servers.
-        for ours in
-            ["DATA", "PORT", "LISTEN", "SERVER_NAME", "PUBLIC_URL", "X_AUTHORIZATION", "POLICY", "MODEL"]
-        {
+        for ours in [
+            "DATA",
+            "PORT",
+            "LISTEN",
+            "SERVER_NAME",
+            "PUBLIC_URL",
+            "X_AUTHORIZATION",
+            "POLICY",
+            "MODEL",
+            "ISSUER",
+            "ISSUERS",
+            "KEYCLOAK_PORT",
+        ] {
             wrapped.env_remove(ours);
         }
         for (name, value) in command.get_envs() {
@@ -99,7 +109,7 @@ impl Starter {
 }
 
 /// One running program; it is stopped when dropped, unless it is left alone.
-pub(super) struct Process {
+pub(crate) struct Process {
     name: &'static str,
     child: Child,
     log: PathBuf,
@@ -117,12 +127,12 @@ impl Drop for Process {
 impl Process {
     /// Its process id.
     #[must_use]
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// A fault with the last lines of its log, when it has ended.
-    pub(super) fn still_runs(&mut self) -> Outcome<()> {
+    pub(crate) fn still_runs(&mut self) -> Outcome<()> {
         match self.child.try_wait() {
             Ok(None) => Ok(()),
             Ok(Some(status)) => Err(self.obituary(status)),
@@ -131,7 +141,7 @@ impl Process {
     }
 
     /// Asks it to end, and after a while makes it.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let deadline = Instant::now() + PATIENCE;
         // Asked first: the id of a process that was collected may already be another's.
         if matches!(self.child.try_wait(), Ok(None)) {
@@ -147,13 +157,16 @@ impl Process {
     }
 
     /// Leaves it running when this handle is dropped.
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.left = true;
     }
 
     /// Ends it at once, as a power cut would.
-    pub(super) fn kill(&mut self) {
-        let _ = self.child.kill();
+    pub(crate) fn kill(&mut self) {
+        // Each leads a group of its own: nginx's workers and Keycloak's Java end with their parent.
+        if matches!(self.child.try_wait(), Ok(None)) {
+            signal_group(self.pid(), Signal::KILL);
+        }
         let _ = self.child.wait();
     }
 
@@ -167,7 +180,7 @@ impl Process {
 /// Whether this process id belongs to a process of the stack in this data folder. Ids are used again
 /// by the kernel; the data folder in its command line is what makes a process ours.
 #[must_use]
-pub(super) fn is_ours(pid: u32, data: &Path) -> bool {
+pub(crate) fn is_ours(pid: u32, data: &Path) -> bool {
     let line = command_line(pid);
     // Whole: the stack in /srv/data is not that in /srv/data2, nor that in /mnt/srv/data.
     let data = [data.as_os_str().as_encoded_bytes(), b"/"].concat();
@@ -177,11 +190,13 @@ pub(super) fn is_ours(pid: u32, data: &Path) -> bool {
 
 /// Whether this process id belongs to such a program at all, of whatever folder.
 #[must_use]
-pub(super) fn is_program(pid: u32, program: &str) -> bool {
+pub(crate) fn is_program(pid: u32, program: &str) -> bool {
     let line = command_line(pid);
     // nginx writes a title over its arguments.
-    let first = line.split(|byte| matches!(byte, 0 | b' ' | b':')).next().unwrap_or_default();
-    first.rsplit(|byte| *byte == b'/').next() == Some(program.as_bytes())
+    let mut words = line.split(|byte| matches!(byte, 0 | b' ' | b':'));
+    let named = |word: &[u8]| word.rsplit(|byte| *byte == b'/').next() == Some(program.as_bytes());
+    // Keycloak is a script: the first word is the shell's.
+    words.next().is_some_and(named) || (program.ends_with(".sh") && words.next().is_some_and(named))
 }
 
 /// Empty for a process that is not there, or that has ended and waits to be collected.
@@ -190,7 +205,7 @@ fn command_line(pid: u32) -> Vec<u8> {
 }
 
 /// Stops a process of which only the id is known.
-pub(super) fn stop_by_id(pid: u32, data: &Path) {
+pub(crate) fn stop_by_id(pid: u32, data: &Path) {
     let deadline = Instant::now() + PATIENCE;
     if is_ours(pid, data) {
         signal(pid, Signal::TERM);
@@ -200,7 +215,7 @@ pub(super) fn stop_by_id(pid: u32, data: &Path) {
             return;
         }
         if Instant::now() > deadline {
-            signal(pid, Signal::KILL);
+            signal_group(pid, Signal::KILL);
         }
         thread::sleep(Duration::from_millis(10));
     }
@@ -210,6 +225,12 @@ fn signal(pid: u32, signal: Signal) {
     if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
         // It may have ended by itself: that is what was asked for.
         let _ = kill_process(pid, signal);
+    }
+}
+
+fn signal_group(leader: u32, signal: Signal) {
+    if let Some(leader) = i32::try_from(leader).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(leader, signal);
     }
 }
 

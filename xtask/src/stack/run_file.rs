@@ -9,6 +9,7 @@ use super::processes::{is_ours, is_program, stop_by_id};
 use super::secrets::Clients;
 use crate::fault::{Doing as _, Fault, Outcome};
 use crate::files;
+use crate::keycloak::PROGRAM;
 
 /// The whole file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -27,6 +28,34 @@ pub struct RunFile {
     pub token_endpoint: String,
     /// Who can sign in.
     pub clients: Clients,
+    /// The Keycloak that signs them in; without one, the auth-server does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keycloak: Option<KeycloakFacts>,
+}
+
+/// The Keycloak of a stack, and how to administer it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct KeycloakFacts {
+    /// On loopback.
+    pub url: String,
+    /// The realm whose tokens are taken.
+    pub realm: String,
+    /// Who may change everything, in the realm `master`.
+    pub admin_user: String,
+    /// His password.
+    pub admin_secret: String,
+    /// Its process id.
+    pub pid: u32,
+}
+
+/// Never shows the password: test output is read by others.
+impl std::fmt::Debug for KeycloakFacts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeycloakFacts")
+            .field("url", &self.url)
+            .field("pid", &self.pid)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Where the registry listens.
@@ -83,8 +112,20 @@ impl RunFile {
         self.processes().into_iter().map(|(_, pid)| pid).filter(|pid| is_ours(*pid, data)).collect()
     }
 
-    fn processes(&self) -> [(&'static str, u32); 3] {
-        [("nginx", self.nginx.pid), ("registry", self.registry.pid), ("auth-server", self.auth_server.pid)]
+    /// Whether nothing of it is missing.
+    #[must_use]
+    pub fn is_whole(&self, data: &Path) -> bool {
+        self.alive(data).len() == self.processes().len()
+    }
+
+    fn processes(&self) -> Vec<(&'static str, u32)> {
+        let servers = [
+            ("nginx", self.nginx.pid),
+            ("registry", self.registry.pid),
+            ("auth-server", self.auth_server.pid),
+        ];
+        let keycloak = self.keycloak.as_ref().map(|keycloak| (PROGRAM, keycloak.pid));
+        servers.into_iter().chain(keycloak).collect()
     }
 }
 
@@ -133,6 +174,7 @@ mod tests {
             issuer: "i".into(),
             token_endpoint: "t".into(),
             clients: Clients::new(),
+            keycloak: None,
         }
     }
 

@@ -2,8 +2,8 @@
 //! file with only the hashes of them that the auth-server reads.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
+use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -62,22 +62,13 @@ fn kept(file: &Path, extra: &[(String, Vec<String>)]) -> Outcome<Clients> {
         READY.iter().map(|(id, groups)| ((*id).to_owned(), groups.iter().map(|g| (*g).to_owned()).collect()));
     let mut clients = Clients::new();
     for (id, groups) in ready.chain(extra.iter().cloned()) {
-        let secret = secrets.get(&id).cloned().map_or_else(random, Ok)?;
+        let secret = secrets.get(&id).cloned().map_or_else(files::secret, Ok)?;
         clients.insert(id, Client { secret, groups });
     }
     let now: BTreeMap<&str, &str> = clients.iter().map(|(id, client)| (&**id, &*client.secret)).collect();
     let text = serde_json::to_vec_pretty(&now).doing(|| "spell the secrets".into())?;
     files::replace(file, &text, 0o600)?;
     Ok(clients)
-}
-
-/// 256 bits of the system's randomness.
-fn random() -> Outcome<String> {
-    let mut bytes = [0; 32];
-    File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .doing(|| "read /dev/urandom".into())?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// YAML written as JSON (which it contains), so that no value needs quoting rules of its own.

@@ -10,6 +10,7 @@ use super::secrets::{self, Clients};
 use super::worker::{self, Worker};
 use super::{StackOptions, wait};
 use crate::fault::{Doing as _, Fault, Outcome};
+use crate::keycloak::{Keycloak, KeycloakOptions};
 use crate::nginx::{self, Gateway, Upstream};
 use crate::{files, say};
 
@@ -84,6 +85,23 @@ pub(super) fn plan(options: StackOptions) -> Outcome<Plan> {
     Ok(Plan { options, clients, socket, clients_file, worker })
 }
 
+/// Starts the stack's own Keycloak, if it is to have one, and makes the auth-server believe it alone.
+pub(super) async fn start_keycloak(plan: &mut Plan) -> Outcome<Option<Keycloak>> {
+    let Some((distribution, port)) = plan.options.keycloak.clone() else { return Ok(None) };
+    let mut keycloak = Keycloak::plan(KeycloakOptions {
+        distribution,
+        home: plan.options.data.join("keycloak"),
+        port,
+        secrets: plan.clients.iter().map(|(id, client)| (id.clone(), client.secret.clone())).collect(),
+        life: plan.options.life,
+    })?;
+    keycloak.start().await?;
+    let file = plan.options.data.join("issuers.yml");
+    files::replace(&file, keycloak.issuers_file().as_bytes(), 0o600)?;
+    plan.options.issuers = Some(file);
+    Ok(Some(keycloak))
+}
+
 /// Starts the auth-server and waits until it listens.
 pub(super) async fn start_auth_server(
     plan: &Plan,
@@ -99,14 +117,16 @@ pub(super) async fn start_auth_server(
         .arg(plan.options.data.join("auth-server"))
         .arg("--policy")
         .arg(&plan.options.policy)
-        .arg("--clients")
-        .arg(&plan.clients_file)
         .arg("--audit")
         .arg(plan.trail("auth-server"))
         .arg("--ready-file")
         .arg(&ready);
     if let Some(issuers) = &plan.options.issuers {
         command.arg("--issuers").arg(issuers);
+    }
+    // Two ways in would be one too many: who brings his Keycloak administers clients there.
+    if plan.options.keycloak.is_none() {
+        command.arg("--clients").arg(&plan.clients_file);
     }
     if plan.options.x_authorization {
         command.arg("--x-authorization");

@@ -14,7 +14,7 @@ const STEP: Duration = Duration::from_millis(20);
 
 /// Waits until `attempt` has an answer; `what` completes the sentence "waiting for …". `alive` is asked
 /// before each pause whether there is still something to wait for.
-pub(super) async fn until<T>(
+pub(crate) async fn until<T>(
     what: &str,
     limit: Duration,
     mut alive: impl FnMut() -> Outcome<()>,

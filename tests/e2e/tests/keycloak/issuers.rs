@@ -1,0 +1,103 @@
+//! Which of Keycloak's tokens are ours: by issuer, audience and time.
+
+use e2e::forge::{self, claims_of, kid_of};
+use serde_json::{Value, json};
+use xtask::keycloak::REALM;
+
+use super::admin::{Admin, form};
+use super::{FOREIGN, LOOSE, MANY_KEYS, token, validate, world};
+
+#[tokio::test]
+async fn an_issuer_has_the_spellings_that_are_configured() {
+    let Some((keycloak, stack)) = world().await else { return };
+    // Keycloak names itself as it was called.
+    let (inside, outside) = (keycloak.url(), keycloak.other_url());
+    for (url, realm, status) in
+        [(&inside, REALM, 200), (&outside, REALM, 200), (&inside, MANY_KEYS, 200), (&outside, MANY_KEYS, 401)]
+    {
+        let token = token(url, realm, "mcp-gateway-m2m").await;
+        assert_eq!(claims_of(&token)["iss"], format!("{url}/realms/{realm}"));
+        let answer = validate(stack, &token).await;
+        answer.must_be(status);
+        assert_eq!(answer.header("www-authenticate").contains("invalid_token"), status == 401, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn other_realms_are_strangers() {
+    let Some((keycloak, stack)) = world().await else { return };
+    let foreign = token(&keycloak.url(), FOREIGN, "mcp-gateway-m2m").await;
+    let master = form(
+        &format!("{}/realms/master/protocol/openid-connect/token", keycloak.url()),
+        &[
+            ("grant_type", "password"),
+            ("client_id", "admin-cli"),
+            ("username", xtask::keycloak::ADMIN),
+            ("password", keycloak.admin_secret()),
+        ],
+    )
+    .await;
+    let master = master["access_token"].as_str().expect("the administrator signs in").to_owned();
+    for stranger in [&foreign, &master] {
+        validate(stack, stranger).await.must_be(401);
+    }
+    // Nor does a realm that we trust prove what another one signed.
+    let mut claims = claims_of(&foreign);
+    claims["iss"] = json!(format!("{}/realms/{REALM}", keycloak.url()));
+    let header = forge::Provider::new(&kid_of(&foreign));
+    validate(stack, &header.sign(&claims)).await.must_be(401);
+}
+
+#[tokio::test]
+async fn a_token_says_whom_it_is_for() {
+    let Some((keycloak, stack)) = world().await else { return };
+    let admin = Admin::of(keycloak);
+    let scopes = ["basic", "profile"];
+    // Without the mapper Keycloak's tokens are for nobody: that is the guide's own example.
+    admin.make_client(REALM, "for-nobody", &scopes, json!({})).await;
+    let other = mapper("oidc-audience-mapper", &json!({"included.custom.audience": "another-service"}));
+    admin.make_client(REALM, "for-another", &scopes, json!({"protocolMappers": [other]})).await;
+    let url = keycloak.url();
+    for client in ["for-nobody", "for-another"] {
+        let token = token(&url, REALM, client).await;
+        let answer = validate(stack, &token).await;
+        answer.must_be(401);
+        assert!(
+            answer.header("www-authenticate").contains("not issued for this service"),
+            "{}: {answer:?}",
+            claims_of(&token)
+        );
+    }
+    // Where the issuer is told `audience: optional`, it is taken.
+    let token = token(&url, LOOSE, "mcp-gateway-m2m").await;
+    assert_eq!(claims_of(&token)["aud"], Value::Null);
+    let answer = validate(stack, &token).await;
+    assert_eq!(answer.must_be(200)["scopes"].as_array().map(Vec::len), Some(3));
+    assert_eq!(answer.header("x-auth-method"), "oidc");
+}
+
+#[tokio::test]
+async fn a_token_of_the_near_future_is_taken_and_one_of_the_far_future_is_not() {
+    let Some((keycloak, stack)) = world().await else { return };
+    let admin = Admin::of(keycloak);
+    // A Keycloak whose clock is ahead of ours, as far as one can be made without another clock.
+    for (client, ahead, status) in [("a-bit-ahead", 6, 200), ("far-ahead", 120, 401)] {
+        let later = json!({"claim.name": "nbf", "claim.value": (forge::now() + ahead).to_string(), "jsonType.label": "long"});
+        let later = mapper("oidc-hardcoded-claim-mapper", &later);
+        let more = json!({"protocolMappers": [later]});
+        admin.make_client(REALM, client, &["basic", "profile", "registry"], more).await;
+        let token = token(&keycloak.url(), REALM, client).await;
+        assert!(
+            claims_of(&token)["nbf"].as_u64() > claims_of(&token)["iat"].as_u64(),
+            "{}",
+            claims_of(&token)
+        );
+        validate(stack, &token).await.must_be(status);
+    }
+}
+
+fn mapper(kind: &str, config: &Value) -> Value {
+    let mut config = config.clone();
+    config["access.token.claim"] = json!("true");
+    json!({"name": kind, "protocol": "openid-connect", "protocolMapper": kind, "config": config})
+}

@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use catalog::json;
+use catalog::{Faults, json};
 use poem::error::ReadBodyError;
 use poem::http::header;
 use poem::{Request, RequestBody, Result};
-use poem_openapi::registry::{MetaMediaType, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
+use poem_openapi::registry::{MetaMediaType, MetaParamIn, MetaRequest, MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::{ParseError, ParseFromJSON, ParseFromParameter, ParseResult, ToJSON, Type};
 use poem_openapi::{ApiExtractor, ApiExtractorType, ExtractParamOptions};
 use serde_json::{Map, Value};
@@ -152,6 +152,47 @@ fn pairs(encoded: &[u8]) -> Map<String, Value> {
         }
     }
     values
+}
+
+/// All lines of a header as one, joined as RFC 9110 section 5.3 says; what is no text is kept as what it
+/// is not. The framework reads the first line alone, and takes one that is no text for none: an
+/// `If-Match` that nobody could read would be no condition.
+pub(crate) struct Lines(pub(crate) Option<String>);
+
+impl<'a> ApiExtractor<'a> for Lines {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+    type ParamType = String;
+    type ParamRawType = String;
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Header)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(String::schema_ref())
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _body: &mut RequestBody,
+        options: ExtractParamOptions<String>,
+    ) -> Result<Lines> {
+        let lines = request.headers().get_all(options.name).iter();
+        let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+        Ok(Lines((!lines.is_empty()).then(|| lines.join(", "))))
+    }
+}
+
+/// The longest page of any list.
+pub(crate) const MAX_PAGE: u32 = 1000;
+
+/// Reads how many entries a page is to have.
+pub(crate) fn page_size(limit: Option<u32>, usual: u32, faults: &mut Faults) -> usize {
+    let limit = limit.unwrap_or(usual);
+    if !(1..=MAX_PAGE).contains(&limit) {
+        faults.add("limit", format!("must be 1 to {MAX_PAGE}"));
+    }
+    limit as usize
 }
 
 /// Reads a yes or no as Python, shells and browsers write it.

@@ -23,6 +23,10 @@ pub(crate) struct Problem {
     detail: String,
     /// With 422: every fault of what was sent.
     errors: Option<Vec<FieldProblem>>,
+    /// With 412: the entity tag the entry has now.
+    etag: Option<String>,
+    /// With 410: the number of the latest change.
+    last: Option<u64>,
 }
 
 /// One fault of a submitted card or query.
@@ -53,6 +57,10 @@ pub(crate) enum ApiError {
     Taken(String),
     /// The entry is not the one the caller read; with its tag of now.
     Stale(String),
+    /// The changes since then are not known here; with the number of the latest one.
+    Forgotten(u64),
+    /// Too much at a time of what costs us something while it lasts.
+    TooMany(String),
     /// The body is longer than this many bytes.
     TooLarge(usize),
     /// The body is of a kind we do not read.
@@ -61,7 +69,7 @@ pub(crate) enum ApiError {
     Invalid(Faults),
     /// Semantic search cannot answer now.
     NoSearch(&'static str),
-    /// The state cannot be written now; nothing was kept.
+    /// The state cannot be written now.
     NoStore,
     /// Nobody can be recognised now: the auth-server's keys are not known.
     NoKeys,
@@ -70,16 +78,21 @@ pub(crate) enum ApiError {
 }
 
 /// Every status an operation can answer with when it does not do what was asked.
-const STATUSES: [(u16, &str); 11] = [
+const STATUSES: [(u16, &str); 13] = [
     (400, "The request cannot be read: not JSON, not an object, a parameter that is none."),
     (401, "No valid access token; `WWW-Authenticate` says how to get in."),
     (403, "The caller's scopes do not grant this on this path, whether or not anything lives there."),
     (404, "Nothing there, or nothing the caller may see."),
     (409, "The path is taken."),
+    (
+        410,
+        "The changes since then are forgotten, or were never made here; `last` is the number to follow from.",
+    ),
     (412, "The entry has changed since it was read; `ETag` has its tag of now."),
     (413, "The body is too long."),
     (415, "The body is neither JSON nor, where that is read, a form."),
     (422, "What was sent breaks rules; `errors` lists every fault with its field."),
+    (429, "Too many at a time; `Retry-After` says when to try again."),
     (500, "A mistake of ours."),
     (503, "Not now: the reason is in the message."),
 ];
@@ -94,6 +107,8 @@ impl ApiError {
             ApiError::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             ApiError::Taken(_) => StatusCode::CONFLICT,
             ApiError::Stale(_) => StatusCode::PRECONDITION_FAILED,
+            ApiError::Forgotten(_) => StatusCode::GONE,
+            ApiError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -111,6 +126,8 @@ impl ApiError {
             ApiError::Method(_) => "method_not_allowed",
             ApiError::Taken(_) => "path_taken",
             ApiError::Stale(_) => "precondition_failed",
+            ApiError::Forgotten(_) => "changes_forgotten",
+            ApiError::TooMany(_) => "too_many_streams",
             ApiError::TooLarge(_) => "too_large",
             ApiError::MediaType(_) => "unsupported_media_type",
             ApiError::Invalid(_) => "validation_failed",
@@ -123,7 +140,10 @@ impl ApiError {
 
     fn message(&self) -> String {
         match self {
-            ApiError::Malformed(text) | ApiError::Forbidden(text) | ApiError::MediaType(text) => text.clone(),
+            ApiError::Malformed(text)
+            | ApiError::Forbidden(text)
+            | ApiError::MediaType(text)
+            | ApiError::TooMany(text) => text.clone(),
             ApiError::NoSearch(reason) => format!("semantic search cannot answer: {reason}"),
             ApiError::Unauthenticated => "send a valid access token through the gateway".to_owned(),
             ApiError::Absent => "there is no such entry, or none that you may see".to_owned(),
@@ -132,11 +152,20 @@ impl ApiError {
             ApiError::Taken(path) => {
                 format!("an agent is registered at '{path}': choose another path, or update it")
             }
-            ApiError::Stale(_) => "the entry has changed since you read it: read it again".to_owned(),
+            ApiError::Stale(etag) => {
+                format!("the entry has changed since you read it, and its tag is now {etag}: read it again")
+            }
+            ApiError::Forgotten(last) => {
+                format!(
+                    "the changes since then are not known here: read the list again, then follow from {last}"
+                )
+            }
             ApiError::TooLarge(limit) => format!("the body is longer than {limit} bytes"),
             ApiError::Invalid(faults) => faults.to_string(),
             ApiError::NoStore => {
-                "the registry cannot write its state; nothing was kept, try again later".to_owned()
+                // A database that falls silent while it commits leaves it open.
+                "changes cannot be kept now; reading works. Try again later, and read first what is there"
+                    .to_owned()
             }
             ApiError::NoKeys => "callers cannot be recognised now; try again later".to_owned(),
             ApiError::Ours => "a mistake of ours; the log has the cause under this request's id".to_owned(),
@@ -150,7 +179,7 @@ impl ApiError {
             }
             ApiError::Method(allowed) => Some((header::ALLOW, allowed.clone())),
             ApiError::Stale(current) => Some((header::ETAG, current.clone())),
-            ApiError::NoSearch(_) | ApiError::NoStore | ApiError::NoKeys => {
+            ApiError::NoSearch(_) | ApiError::NoStore | ApiError::NoKeys | ApiError::TooMany(_) => {
                 Some((header::RETRY_AFTER, "5".to_owned()))
             }
             ApiError::Malformed(_)
@@ -158,6 +187,7 @@ impl ApiError {
             | ApiError::Absent
             | ApiError::NoRoute
             | ApiError::Taken(_)
+            | ApiError::Forgotten(_)
             | ApiError::TooLarge(_)
             | ApiError::MediaType(_)
             | ApiError::Invalid(_)
@@ -169,7 +199,9 @@ impl ApiError {
         let message = self.message();
         let faults = if let ApiError::Invalid(faults) = self { Some(faults.list()) } else { None };
         let errors = faults.map(|faults| faults.iter().map(FieldProblem::from).collect());
-        Problem { code: self.code().to_owned(), detail: message.clone(), message, errors }
+        let etag = if let ApiError::Stale(etag) = self { Some(etag.clone()) } else { None };
+        let last = if let ApiError::Forgotten(last) = self { Some(*last) } else { None };
+        Problem { code: self.code().to_owned(), detail: message.clone(), message, errors, etag, last }
     }
 
     /// A mistake of ours, with its cause for the log alone.
@@ -305,6 +337,10 @@ mod tests {
             r#"{"code":"validation_failed","message":"name: is required","detail":"name: is required","errors":[{"field":"name","message":"is required"}]}"#
         );
         assert!(!text(&ApiError::Absent).contains("errors"), "a list that is not there is left out");
+        let stale = ApiError::Stale("\"x\"".into()).problem();
+        assert_eq!((stale.etag.as_deref(), stale.last), (Some("\"x\""), None));
+        assert!(stale.message.contains("now \"x\":"), "{}", stale.message);
+        assert_eq!(ApiError::Forgotten(7).problem().last, Some(7));
     }
 
     #[test]
@@ -315,6 +351,8 @@ mod tests {
             (ApiError::Stale("\"x\"".into()), 412, "etag"),
             (ApiError::NoSearch("x"), 503, "retry-after"),
             (ApiError::NoKeys, 503, "retry-after"),
+            (ApiError::NoStore, 503, "retry-after"),
+            (ApiError::TooMany("x".into()), 429, "retry-after"),
         ] {
             let response = error.into_response();
             assert_eq!(response.status().as_u16(), status);

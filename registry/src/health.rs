@@ -32,6 +32,7 @@ pub(crate) struct Health {
     /// The version of the access policy in force.
     policy_version: String,
     policy: PolicyHealth,
+    store: StoreHealth,
     search: SearchHealth,
     identity_keys: KeysHealth,
 }
@@ -52,6 +53,17 @@ struct PolicyHealth {
     /// Faults of the file's newest content, which is then not in force; the log and the
     /// metrics say more. 0 when the newest content is in force.
     faults: u32,
+}
+
+/// Where agents are kept.
+#[derive(Object)]
+struct StoreHealth {
+    /// `file` or `postgres`.
+    kind: String,
+    /// Whether the last change could be kept; the log says why not.
+    writable: bool,
+    /// How old what is read may be, in seconds: 0 where all changes are made by this process.
+    lag_seconds: f64,
 }
 
 /// Whether semantic search works.
@@ -78,12 +90,18 @@ impl Health {
         let policy = app.policy.state();
         let search = app.index.report();
         let keys = app.seal.keys();
+        let store = app.store.status();
         Health {
             status: "ok".to_owned(),
             policy_version: policy.policy.version().to_owned(),
             policy: PolicyHealth {
                 loaded_at: instant(policy.loaded_at),
                 faults: u32::try_from(policy.faults.len()).unwrap_or(u32::MAX),
+            },
+            store: StoreHealth {
+                kind: store.kind.to_owned(),
+                writable: store.fault.is_none(),
+                lag_seconds: store.lag.as_millis() as f64 / 1000.0,
             },
             search: SearchHealth { state: search.state.to_owned(), reason: search.reason },
             identity_keys: KeysHealth {

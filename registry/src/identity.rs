@@ -23,6 +23,9 @@ const REMEMBERED: u64 = 10_000;
 /// How long, at most; a seal's own end comes first.
 const REMEMBERED_FOR: Duration = Duration::from_secs(120);
 
+/// How long plain headers say who is calling, in seconds: nobody tells, so it is about as long as a seal.
+const PLAIN_LIFE: u64 = 60;
+
 /// Checks sealed identities.
 pub struct Seal {
     issuer: [Issuer; 1],
@@ -30,6 +33,12 @@ pub struct Seal {
     trust_plain_headers: bool,
     /// How often a seal came with another policy than ours.
     remapped: AtomicU64,
+}
+
+/// Who is calling, and until when that is known; in seconds since the epoch.
+struct Known {
+    who: Arc<Principal>,
+    expires_at: u64,
 }
 
 struct Sealed {
@@ -69,7 +78,7 @@ impl Seal {
         self.remapped.load(Ordering::Relaxed)
     }
 
-    async fn open(&self, sealed: &str, policy: &Policy, now: u64) -> Result<Arc<Principal>, TokenError> {
+    async fn open(&self, sealed: &str, policy: &Policy, now: u64) -> Result<Known, TokenError> {
         let known = match self.verified.get(sealed) {
             Some(known) if !token::expired(known.expires_at, now) => known,
             Some(_) | None => {
@@ -82,7 +91,7 @@ impl Seal {
                 entry
             }
         };
-        Ok(self.under(policy, &known))
+        Ok(Known { who: self.under(policy, &known), expires_at: known.expires_at })
     }
 
     /// The caller as this policy sees him. The two servers read one file, but for a moment one has
@@ -93,17 +102,16 @@ impl Seal {
             return known.principal.clone();
         }
         self.remapped.fetch_add(1, Ordering::Relaxed);
-        let scopes = policy.scopes_for(&known.principal.groups);
-        Arc::new(Principal { scopes, ..Principal::clone(&known.principal) })
+        mapped(policy, &known.principal)
     }
 
-    async fn read(&self, request: &Request, policy: &Policy, now: u64) -> Result<Arc<Principal>, ApiError> {
+    async fn read(&self, request: &Request, policy: &Policy, now: u64) -> Result<Known, ApiError> {
         let mut sealed = request.headers().get_all(identity::SEALED).iter();
         match (sealed.next(), sealed.next()) {
             (None, _) if self.trust_plain_headers => {
-                identity::from_plain_headers(|name| request.header(name))
-                    .map(Arc::new)
-                    .ok_or(ApiError::Unauthenticated)
+                let who = identity::from_plain_headers(|name| request.header(name));
+                let who = Arc::new(who.ok_or(ApiError::Unauthenticated)?);
+                Ok(Known { who, expires_at: now.saturating_add(PLAIN_LIFE) })
             }
             (Some(one), None) => {
                 let one = one.to_str().map_err(|_| ApiError::Unauthenticated)?;
@@ -113,6 +121,11 @@ impl Seal {
             (None, _) | (Some(_), Some(_)) => Err(ApiError::Unauthenticated),
         }
     }
+}
+
+/// The principal with the scopes that this policy maps his groups to.
+fn mapped(policy: &Policy, who: &Principal) -> Arc<Principal> {
+    Arc::new(Principal { scopes: policy.scopes_for(&who.groups), ..Principal::clone(who) })
 }
 
 fn refusal(error: TokenError) -> ApiError {
@@ -131,6 +144,8 @@ fn refusal(error: TokenError) -> ApiError {
 pub(crate) struct Caller {
     pub(crate) who: Arc<Principal>,
     pub(crate) policy: Arc<Policy>,
+    /// Until when it is known who he is, in seconds since the epoch.
+    pub(crate) expires_at: u64,
     /// The gateway's id of the request.
     pub(crate) request_id: String,
 }
@@ -139,6 +154,27 @@ impl Caller {
     /// What the caller may do, for one action.
     pub(crate) fn view(&self, action: Action) -> View<'_> {
         self.policy.view(&self.who, action)
+    }
+
+    /// Takes up the policy in force: what lasts longer than a request is not decided by an old one.
+    pub(crate) fn renew(&mut self, policy: Arc<Policy>) {
+        if self.policy.version() == policy.version() {
+            return;
+        }
+        if !self.who.groups.is_empty() {
+            self.who = mapped(&policy, &self.who);
+        }
+        self.policy = policy;
+    }
+
+    /// Whether it is no longer known who he is.
+    pub(crate) fn expired(&self, now: u64) -> bool {
+        token::expired(self.expires_at, now)
+    }
+
+    /// How long it is known from now on.
+    pub(crate) fn remaining(&self, now: u64) -> Duration {
+        Duration::from_secs(self.expires_at.saturating_add(token::LEEWAY).saturating_sub(now))
     }
 }
 
@@ -184,7 +220,7 @@ impl<'a> ApiExtractor<'a> for Caller {
         let policy = app.policy.current();
         let request_id = request.header(REQUEST_ID).unwrap_or_default().to_owned();
         match app.seal.read(request, &policy, (app.clock)()).await {
-            Ok(who) => Ok(Caller { who, policy, request_id }),
+            Ok(Known { who, expires_at }) => Ok(Caller { who, policy, expires_at, request_id }),
             Err(error) => {
                 app.record_stranger(&request_id, request.method().as_str(), request.uri().path(), &policy);
                 Err(error.into())

@@ -39,8 +39,13 @@ pub(crate) fn text(app: &App) -> String {
         "Requests sealed under another policy than the registry's",
         remapped,
     );
-    let states: [(&str, &str, u64); 5] = [
+    let store = app.store.status();
+    let states: [(&str, &str, u64); 9] = [
         ("agents", "Registered agents", app.store.catalogue().len() as u64),
+        ("store_writable", "1 while changes can be kept", u64::from(store.fault.is_none())),
+        ("journal_bytes", "Bytes of changes that are not in the snapshot yet", store.journal_bytes),
+        ("last_change", "The number of the latest change", app.store.catalogue().changes().last()),
+        ("change_streams", "Streams of changes that are open", app.followers.count() as u64),
         ("search_ready", "1 while semantic search works", u64::from(app.index.report().state == "ready")),
         (
             "policy_generation",
@@ -63,6 +68,9 @@ pub(crate) fn text(app: &App) -> String {
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         registry.register(name, help, gauge);
     }
+    let lag = Gauge::<f64, AtomicU64>::default();
+    lag.set(store.lag.as_secs_f64());
+    registry.register("store_lag_seconds", "How old what is read may be", lag);
     let version = Family::<[(&str, String); 1], Gauge>::default();
     version.get_or_create(&[("version", policy.policy.version().to_owned())]).set(1);
     registry.register("policy", "The version of the policy in force", version);

@@ -10,16 +10,18 @@ use serde_json::{Value, json};
 
 use crate::App;
 use crate::agents::Agents;
+use crate::changes::Changes;
 use crate::discover::Discovery;
 use crate::health::System;
 use crate::policy::Access;
 
 /// All operations of the registry.
-pub(crate) type Api = (Agents, Discovery, Access, System);
+pub(crate) type Api = (Agents, Changes, Discovery, Access, System);
 
 /// The operations, ready to be served and documented.
 pub(crate) fn service(app: &Arc<App>) -> OpenApiService<Api, ()> {
-    described((Agents(app.clone()), Discovery(app.clone()), Access(app.clone()), System(app.clone())))
+    let app = || app.clone();
+    described((Agents(app()), Changes(app()), Discovery(app()), Access(app()), System(app())))
 }
 
 fn described(api: Api) -> OpenApiService<Api, ()> {
@@ -52,14 +54,16 @@ pub(crate) fn document(service: &OpenApiService<Api, ()>, server: &str) -> Strin
 }
 
 /// Which refusals each operation can answer with; every protected one also 401, 500 and 503.
-const REFUSALS: [(&str, &[&str]); 12] = [
+const REFUSALS: [(&str, &[&str]); 14] = [
     ("registerAgent", &["400", "403", "409", "413", "415", "422"]),
     ("listAgents", &["400", "422"]),
     ("getAgent", &["400", "403", "404"]),
     ("updateAgent", &["400", "403", "404", "412", "413", "415", "422"]),
     ("patchAgent", &["400", "403", "404", "412", "413", "415", "422"]),
     ("deleteAgent", &["400", "403", "404", "412"]),
-    ("toggleAgent", &["400", "403", "404", "413", "415", "422"]),
+    ("toggleAgent", &["400", "403", "404", "412", "413", "415", "422"]),
+    ("getAgentHistory", &["400", "403", "404", "422"]),
+    ("listChanges", &["400", "410", "422", "429"]),
     ("discoverAgents", &["400", "413", "415", "422"]),
     ("discoverAgentsSemantic", &["400", "413", "415", "422"]),
     ("explainAccess", &["400", "403", "413", "415", "422"]),
@@ -101,10 +105,12 @@ fn mend(value: &mut Value) {
                     object.insert(better.to_owned(), value);
                 }
             }
-            // Counts are never negative; `uint32` is no format that OpenAPI 3.0 knows.
-            if object.get("format").is_some_and(|format| format == "uint32") {
-                object.insert("format".to_owned(), json!("int32"));
-                object.entry("minimum").or_insert(json!(0));
+            // Counts are never negative; `uint32` and `uint64` are no formats that OpenAPI 3.0 knows.
+            for (unsigned, format) in [("uint32", "int32"), ("uint64", "int64")] {
+                if object.get("format").is_some_and(|held| held == unsigned) {
+                    object.insert("format".to_owned(), json!(format));
+                    object.entry("minimum").or_insert(json!(0));
+                }
             }
             // An integer's limits are integers: generators in typed languages stumble over `1.0`.
             if object.get("type").is_some_and(|ty| ty == "integer") {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 const PUBLIC: [&str; 1] = ["health"];
 
 /// Operations that answer everybody, with what he may see. This list may only shrink.
-const FILTERED: [&str; 3] = ["listAgents", "discoverAgents", "discoverAgentsSemantic"];
+const FILTERED: [&str; 4] = ["listAgents", "listChanges", "discoverAgents", "discoverAgentsSemantic"];
 
 /// Operations for admins, that a caller of the right group is refused as well. May grow with care.
 const ADMINS: [&str; 1] = ["simulateAccess"];
@@ -25,6 +25,7 @@ fn call(id: &str, target: &str) -> (String, Option<Value>) {
     match id {
         "registerAgent" => (target, Some(card("/data-analysis", "D", "d"))),
         "updateAgent" | "patchAgent" => (target, Some(json!({"description": "new"}))),
+        "listChanges" => (format!("{target}?since=0"), None),
         "toggleAgent" => (format!("{target}?enabled=true"), None),
         "explainAccess" => (target, Some(json!({"action": "get_agent", "resource": "/data-analysis"}))),
         "simulateAccess" => (target, Some(json!({"policy": ""}))),
@@ -57,6 +58,9 @@ async fn every_operation_asks_who_is_calling_and_whether_he_may() {
                     _ => 403..=403,
                 };
                 assert!(expected.contains(&status), "{id} by {role:?} answered {status}: {}", answer.text);
+                if id == "listChanges" && role == Role::Lob2 {
+                    assert!(answer.text.contains("data-analysis"), "he is told of what he may see");
+                }
                 if FILTERED.contains(&id) && role != Role::Lob2 && role != Role::Nobody {
                     assert!(
                         !answer.text.contains("data-analysis"),

@@ -4,9 +4,9 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{Role, World, card};
+use common::{Answer, Role, World, card};
 use poem::Request;
-use poem::http::Method;
+use poem::http::{HeaderName, HeaderValue, Method};
 use serde_json::json;
 
 #[tokio::test]
@@ -126,10 +126,107 @@ async fn conditions_guard_reads_and_writes() {
     assert_ne!(first, second);
     for (method, body) in [(Method::PUT, change()), (Method::PATCH, change()), (Method::DELETE, None)] {
         let stale = with(method, "If-Match", &first, body).await.is(412);
-        assert_eq!(stale.header("etag"), second);
+        assert_eq!((stale.header("etag"), &stale.json()["etag"]), (&*second, &json!(second)));
     }
     with(Method::GET, "If-None-Match", &first, None).await.is(200);
     with(Method::DELETE, "If-Match", &second, None).await.is(204);
+}
+
+/// A request with several lines of one header.
+async fn sent(world: &World, method: &str, target: &str, name: &str, lines: &[&[u8]]) -> Answer {
+    let method = Method::from_bytes(method.as_bytes()).expect("a method");
+    let request = Request::builder().method(method).uri(target.parse().expect("a target"));
+    let request = request.header("X-Identity", world.seal(&world.claims(Role::Guide)));
+    let mut request = request.content_type("application/json").body(r#"{"description": "new"}"#);
+    for line in lines {
+        let line = HeaderValue::from_bytes(line).expect("a value");
+        request.headers_mut().append(HeaderName::from_bytes(name.as_bytes()).expect("a name"), line);
+    }
+    world.send(request).await
+}
+
+#[tokio::test]
+async fn every_write_says_the_new_tag_and_heeds_a_condition() {
+    let world = World::new();
+    let registered =
+        world.ask(Role::Guide, "POST", "/api/agents/register", Some(card("/a", "A", "d"))).await.is(201);
+    let mut tag = registered.header("etag").to_owned();
+    let toggle = |enabled: bool| format!("/api/agents/a/toggle?enabled={enabled}");
+    for (method, target) in [
+        ("PUT", "/api/agents/a".to_owned()),
+        ("PATCH", "/api/agents/a".to_owned()),
+        ("POST", toggle(true)),
+        ("POST", toggle(true)),
+        ("POST", toggle(false)),
+    ] {
+        let before = tag.clone();
+        world.clock.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let refused = sent(&world, method, &target, "If-Match", &[b"\"another\""]).await.is(412);
+        assert_eq!(
+            (refused.header("etag"), &refused.json()["etag"]),
+            (&*tag, &json!(tag)),
+            "{method} {target}"
+        );
+        assert!(refused.json()["message"].as_str().is_some_and(|message| message.contains(&tag)));
+        tag =
+            sent(&world, method, &target, "If-Match", &[tag.as_bytes()]).await.is(200).header("etag").into();
+        assert!(!tag.is_empty());
+        let now = world.ask(Role::Guide, "GET", "/api/agents/a", None).await.is(200);
+        assert_eq!(now.header("etag"), tag, "{method} {target}");
+        if method == "PUT" {
+            assert_ne!(before, tag);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_condition_is_read_whole_and_never_taken_for_none() {
+    let world = World::new();
+    let made =
+        world.ask(Role::Guide, "POST", "/api/agents/register", Some(card("/a", "A", "d"))).await.is(201);
+    let tag = made.header("etag").to_owned();
+    let (weak, two) = (format!("W/{tag}"), format!("\"x,y\", {tag}"));
+    for (lines, status) in [
+        (&[b"*".as_slice()][..], 204),
+        (&[tag.as_bytes()], 204),
+        (&[two.as_bytes()], 204),
+        // Two lines are one list.
+        (&[b"\"x\"", tag.as_bytes()], 204),
+        (&[weak.as_bytes()], 412),
+        (&[b"\"x\"", b"\"y\""], 412),
+        // No text, but a tag all the same; and one that is not the entry's.
+        (&[b"\"\xe9\""], 412),
+        (&[b"\xe9"], 400),
+        (&[b""], 400),
+        (&[&tag.as_bytes()[1..]], 400),
+        (&[b"\"x\"", b"*"], 400),
+        (&[tag.as_bytes(), b"garbage"], 400),
+    ] {
+        for (method, target) in [("DELETE", "/api/agents/a"), ("POST", "/api/agents/a/toggle?enabled=true")] {
+            let removes = method == "DELETE" && status == 204;
+            let expected = if status == 204 && method == "POST" { 200 } else { status };
+            if method == "POST" && status == 204 {
+                continue;
+            }
+            let note = format!(
+                "{method} {:?}",
+                lines.iter().map(|line| line.escape_ascii().to_string()).collect::<Vec<_>>()
+            );
+            let answer = sent(&world, method, target, "If-Match", lines).await;
+            assert_eq!(answer.status.as_u16(), expected, "{note}: {}", answer.text);
+            if removes {
+                // The same card at the same second has the same tag.
+                world
+                    .ask(Role::Guide, "POST", "/api/agents/register", Some(card("/a", "A", "d")))
+                    .await
+                    .is(201);
+            }
+        }
+    }
+    let read =
+        async |lines: &[&[u8]]| sent(&world, "GET", "/api/agents/a", "If-None-Match", lines).await.status;
+    assert_eq!(read(&[b"\"x\"", weak.as_bytes()]).await, 304, "two lines, weak comparison");
+    assert_eq!(read(&[b"garbage", tag.as_bytes()]).await, 200, "what cannot be read spares nothing");
 }
 
 #[tokio::test]
@@ -199,6 +296,43 @@ async fn concurrent_changes_without_conditions_all_count() {
     for number in 0..40 {
         assert_eq!(card[format!("x-{number}")], number, "no change is lost");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_changes_with_conditions_never_overwrite_each_other() {
+    let world = Arc::new(World::new());
+    let mut counter = card("/a", "A", "d");
+    counter["x-count"] = json!(0);
+    world.ask(Role::Guide, "POST", "/api/agents/register", Some(counter)).await.is(201);
+    let increment = |number: usize| {
+        let world = world.clone();
+        tokio::spawn(async move {
+            let mut lost = 0;
+            loop {
+                let read = world.ask(Role::Guide, "GET", "/api/agents/a", None).await.is(200);
+                let count = read.json()["x-count"].as_u64().expect("a count");
+                let body = json!({"x-count": count + 1}).to_string();
+                let method = if number.is_multiple_of(2) { Method::PUT } else { Method::PATCH };
+                let request =
+                    Request::builder().method(method).uri("/api/agents/a".parse().expect("a target"));
+                let request = request.header("X-Identity", world.seal(&world.claims(Role::Guide)));
+                let request =
+                    request.header("If-Match", read.header("etag")).content_type("application/json");
+                let answer = world.send(request.body(body)).await;
+                match answer.status.as_u16() {
+                    200 => return lost,
+                    412 => lost += 1,
+                    status => panic!("{status}: {}", answer.text),
+                }
+            }
+        })
+    };
+    let mut lost = 0;
+    for task in (0..50).map(increment).collect::<Vec<_>>() {
+        lost += task.await.expect("it ends");
+    }
+    let card = world.ask(Role::Guide, "GET", "/api/agents/a", None).await.is(200).json();
+    assert_eq!(card["x-count"], 50, "after {lost} refusals");
 }
 
 #[tokio::test]

@@ -1,13 +1,18 @@
 //! The wire types of agents.
 
+use std::sync::Arc;
+
 use access::Visibility;
 use catalog::{AgentEntry, EntryPath, Faults};
 use poem_openapi::{ApiResponse, Object, payload::Json};
 use serde_json::{Map, Value};
+use store::Change;
 
 use super::card::AgentCard;
+use super::history::{History, Wish};
 use super::read::{Filter, Page};
-use crate::body::{self, Nullable};
+use crate::app::instant;
+use crate::body::{self, MAX_PAGE, Nullable, page_size};
 use crate::error::ApiError;
 
 /// The answer to a registration, as the guide prints it.
@@ -242,7 +247,69 @@ pub(crate) enum ListAnswer {
 pub(crate) enum ToggleAnswer {
     /// The agent as it is now.
     #[oai(status = 200)]
-    Toggled(Json<Toggled>),
+    Toggled(
+        Json<Toggled>,
+        /// The strong entity tag of the card.
+        #[oai(header = "ETag")]
+        String,
+    ),
+}
+
+/// What has happened to an agent.
+#[derive(Object)]
+pub(crate) struct AgentHistory {
+    path: String,
+    /// The latest first.
+    changes: Vec<AgentChange>,
+    /// How many are remembered in all; the oldest are forgotten in time.
+    total_count: u32,
+}
+
+/// One change of an agent.
+#[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
+struct AgentChange {
+    /// Its number in the order of all changes; send it as `before` for what came before.
+    change: u64,
+    /// When, RFC 3339, UTC.
+    at: String,
+    /// The username of who did it.
+    by: String,
+    /// The OAuth client he came with.
+    client_id: Option<String>,
+    /// `registered`, `updated`, `enabled`, `disabled` or `removed`.
+    what: String,
+    /// The card's top-level keys that have other values since; empty when the entry is new or gone.
+    fields: Vec<String>,
+    /// The entity tag of the card since; not with `removed`.
+    etag: Option<String>,
+}
+
+impl AgentHistory {
+    pub(super) fn new(path: &EntryPath, history: &History) -> AgentHistory {
+        let change = |change: &Arc<Change>| AgentChange {
+            change: change.number,
+            at: instant(change.at),
+            by: change.by.clone(),
+            client_id: change.client_id.clone(),
+            what: change.what.name().to_owned(),
+            fields: change.fields.clone(),
+            etag: change.etag.clone(),
+        };
+        AgentHistory {
+            path: path.to_string(),
+            changes: history.changes.iter().map(change).collect(),
+            total_count: u32::try_from(history.total).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// How a history is answered.
+#[derive(ApiResponse)]
+pub(crate) enum HistoryAnswer {
+    /// What has happened, as far as it is remembered.
+    #[oai(status = 200)]
+    History(Json<AgentHistory>),
 }
 
 /// How a removal is answered.
@@ -275,16 +342,21 @@ pub(super) fn filter(
             .map_err(|_| faults.add("cursor", "must be the next_cursor of the page before"))
             .ok()
     });
-    let limit = limit.unwrap_or(MAX_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        faults.add("limit", format!("must be 1 to {MAX_PAGE}"));
-    }
+    // Callers who know no paging see everything up to there.
+    let limit = page_size(limit, MAX_PAGE, &mut faults);
     let query = query.filter(|query| !query.is_empty());
-    Ok(faults.or(Filter { query, enabled_only, visibility, tag, cursor, limit: limit as usize })?)
+    Ok(faults.or(Filter { query, enabled_only, visibility, tag, cursor, limit })?)
 }
 
-/// Callers who know no paging see everything up to here.
-const MAX_PAGE: u32 = 1000;
+/// Reads which part of a history is wanted.
+pub(super) fn history_wish(before: Option<u64>, limit: Option<u32>) -> Result<Wish, ApiError> {
+    let mut faults = Faults::default();
+    let limit = page_size(limit, USUAL_HISTORY, &mut faults);
+    Ok(faults.or(Wish { before, limit })?)
+}
+
+/// How much of a history is answered unless said otherwise.
+const USUAL_HISTORY: u32 = 50;
 
 fn count(entry: &AgentEntry) -> u32 {
     u32::try_from(entry.skills.len()).unwrap_or(u32::MAX)

@@ -4,43 +4,97 @@ use std::pin::Pin;
 
 use crate::error::ApiError;
 
-/// Whether `If-None-Match` lists the tag, so that the answer is 304 (weak comparison).
-pub(crate) fn not_modified(if_none_match: Option<&str>, etag: &str) -> bool {
-    if_none_match.is_some_and(|tags| tags.trim() == "*" || listed(tags).any(|tag| strong(tag) == etag))
+/// Which state of an entry a write was made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    /// Whichever is there: no condition, or `*`.
+    Any,
+    /// One of these: strong tags with their quotes.
+    OneOf(Vec<String>),
 }
 
-/// Refuses a write made from another state of the entry (strong comparison).
-pub(crate) fn check_match(if_match: Option<&str>, etag: &str) -> Result<(), ApiError> {
-    match if_match {
-        None => Ok(()),
-        Some(tags) if tags.trim() == "*" || listed(tags).any(|tag| tag == etag) => Ok(()),
-        Some(_) => Err(ApiError::Stale(etag.to_owned())),
+impl IfMatch {
+    /// Reads the header, all its lines joined by commas.
+    ///
+    /// # Errors
+    /// What is no list of tags is refused: taken for no condition it would overwrite, taken for a tag
+    /// that does not match it would send its writer round in circles.
+    pub(crate) fn read(header: Option<&str>) -> Result<IfMatch, ApiError> {
+        let Some(header) = header else { return Ok(IfMatch::Any) };
+        if header.trim() == "*" {
+            return Ok(IfMatch::Any);
+        }
+        let tags = tags(header).filter(|tags| !tags.is_empty());
+        let tags = tags.ok_or_else(|| {
+            let message =
+                "If-Match is no list of entity tags: send the ETag of the card, quotes and all, or *";
+            ApiError::Malformed(message.to_owned())
+        })?;
+        Ok(IfMatch::OneOf(
+            tags.into_iter().filter(|tag| !tag.weak).map(|tag| tag.opaque.to_owned()).collect(),
+        ))
     }
-}
 
-/// Repeats a write that lost a race, as long as the caller set no condition on which state he
-/// changes: he wants his change on whatever is there. Each loss is another writer's success,
-/// so this ends.
-pub(crate) async fn settle<'a, T>(
-    if_match: Option<&str>,
-    attempt: impl Fn() -> Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>,
-) -> Result<T, ApiError> {
-    let any_state = if_match.is_none_or(|tags| tags.trim() == "*");
-    loop {
-        match attempt().await {
-            Err(ApiError::Stale(_)) if any_state => {}
-            outcome => return outcome,
+    /// Refuses a write made from another state of the entry (strong comparison: weak tags never match).
+    pub(crate) fn check(&self, etag: &str) -> Result<(), ApiError> {
+        match self {
+            IfMatch::Any => Ok(()),
+            IfMatch::OneOf(tags) if tags.iter().any(|tag| tag == etag) => Ok(()),
+            IfMatch::OneOf(_) => Err(ApiError::Stale(etag.to_owned())),
+        }
+    }
+
+    /// Repeats a write that lost a race, as long as the caller set no condition on which state he
+    /// changes: he wants his change on whatever is there. Each loss is another writer's success,
+    /// so this ends.
+    pub(crate) async fn settle<'a, T>(
+        &self,
+        attempt: impl Fn() -> Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>,
+    ) -> Result<T, ApiError> {
+        loop {
+            match attempt().await {
+                Err(ApiError::Stale(_)) if *self == IfMatch::Any => {}
+                outcome => return outcome,
+            }
         }
     }
 }
 
-fn listed(tags: &str) -> impl Iterator<Item = &str> {
-    // Our tags hold no comma, so a tag that was cut at one inside its quotes matches nothing.
-    tags.split(',').map(str::trim)
+/// Whether `If-None-Match` lists the tag, so that the answer is 304 (weak comparison). What is no list of
+/// tags lists none.
+pub(crate) fn not_modified(if_none_match: Option<&str>, etag: &str) -> bool {
+    let listed = |header| tags(header).is_some_and(|tags| tags.iter().any(|tag| tag.opaque == etag));
+    if_none_match.is_some_and(|header| header.trim() == "*" || listed(header))
 }
 
-fn strong(tag: &str) -> &str {
-    tag.strip_prefix("W/").unwrap_or(tag)
+/// One entity tag (RFC 9110 section 8.8.3), its opaque part with the quotes.
+struct EntityTag<'t> {
+    weak: bool,
+    opaque: &'t str,
+}
+
+/// A list of tags; `None` when it is none. Elements may be empty (section 5.6.1.2), tags may hold commas.
+fn tags(header: &str) -> Option<Vec<EntityTag<'_>>> {
+    let space = |c: char| c == ' ' || c == '\t';
+    let mut tags = Vec::new();
+    let mut rest = header;
+    loop {
+        rest = rest.trim_start_matches(|c| space(c) || c == ',');
+        if rest.is_empty() {
+            return Some(tags);
+        }
+        let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
+        let end = quoted.strip_prefix('"')?.find('"')? + 2;
+        let (opaque, after) = quoted.split_at(end);
+        if opaque.chars().any(|c| c.is_ascii_control() || c == ' ') {
+            return None;
+        }
+        tags.push(EntityTag { weak, opaque });
+        rest = after.trim_start_matches(space);
+        if !rest.is_empty() && !rest.starts_with(',') {
+            return None;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -51,16 +105,32 @@ mod tests {
     fn tags_are_compared_as_http_says() {
         let etag = "\"abc\"";
         for (header, weak, strong) in [
-            (Some("\"abc\""), true, true),
-            (Some("\"x\", \"abc\""), true, true),
-            (Some("W/\"abc\""), true, false),
-            (Some("*"), true, true),
-            (Some("\"x\""), false, false),
-            (Some(""), false, false),
-            (None, false, true),
+            (Some("\"abc\""), true, Some(true)),
+            (Some("\"x\", \"abc\""), true, Some(true)),
+            (Some("\"x\" ,, \t\"abc\","), true, Some(true)),
+            (Some("\"a,b\",\"abc\""), true, Some(true)),
+            (Some("\"x, \"abc\""), false, None),
+            (Some("\"x,\"abc\","), false, None),
+            (Some("W/\"abc\""), true, Some(false)),
+            (Some("W/\"abc\", \"abc\""), true, Some(true)),
+            (Some("w/\"abc\""), false, None),
+            (Some("*"), true, Some(true)),
+            (Some(" * "), true, Some(true)),
+            (Some("*, \"abc\""), false, None),
+            (Some("\"x\""), false, Some(false)),
+            (Some("\"é\""), false, Some(false)),
+            (Some("\"\""), false, Some(false)),
+            (Some("abc"), false, None),
+            (Some("\"abc"), false, None),
+            (Some("\"abc\" \"x\""), false, None),
+            (Some("\"a bc\""), false, None),
+            (Some(""), false, None),
+            (Some(" , "), false, None),
+            (None, false, Some(true)),
         ] {
             assert_eq!(not_modified(header, etag), weak, "If-None-Match {header:?}");
-            assert_eq!(check_match(header, etag).is_ok(), strong, "If-Match {header:?}");
+            let matched = IfMatch::read(header).ok().map(|condition| condition.check(etag).is_ok());
+            assert_eq!(matched, strong, "If-Match {header:?}");
         }
     }
 }

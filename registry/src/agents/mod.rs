@@ -4,6 +4,7 @@ mod body;
 mod card;
 mod conditions;
 mod endpoint;
+mod history;
 mod publish;
 mod read;
 mod remove;
@@ -14,20 +15,21 @@ pub(crate) mod url;
 use std::sync::Arc;
 
 use catalog::EntryPath;
-use poem_openapi::param::{Header, Path, Query};
+use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
 pub(crate) use self::body::{AgentFacts, organization};
 use self::body::{
-    AgentList, CardAnswer, ChangedAnswer, ListAnswer, RegisterAnswer, Registered, RemoveAnswer, ToggleAnswer,
-    ToggleInput, Toggled,
+    AgentHistory, AgentList, CardAnswer, ChangedAnswer, HistoryAnswer, ListAnswer, RegisterAnswer,
+    Registered, RemoveAnswer, ToggleAnswer, ToggleInput, Toggled,
 };
 use self::card::{AgentCard, AgentCardChange};
+use self::conditions::IfMatch;
 pub use self::endpoint::EndpointRules;
 use self::update::Change;
 use crate::App;
-use crate::body::{Flag, Inputs, Submitted};
+use crate::body::{Flag, Inputs, Lines, Submitted};
 use crate::error::ApiError;
 use crate::identity::Caller;
 
@@ -43,6 +45,9 @@ pub(crate) enum Tag {
     /// Why decisions are what they are, and what another policy would change.
     #[oai(rename = "access")]
     Access,
+    /// What has changed, and following it.
+    #[oai(rename = "changes")]
+    Changes,
     /// How the registry is doing.
     #[oai(rename = "system")]
     System,
@@ -118,7 +123,7 @@ impl Agents {
         path: Path<String>,
         /// Tags the caller has already; 304 when one is current.
         #[oai(name = "If-None-Match")]
-        if_none_match: Header<Option<String>>,
+        if_none_match: Lines,
     ) -> Result<CardAnswer, ApiError> {
         let entry = read::get(&self.0, &caller, &entry_path(&path.0)?)?;
         if conditions::not_modified(if_none_match.0.as_deref(), &entry.etag) {
@@ -138,10 +143,10 @@ impl Agents {
         path: Path<String>,
         /// The tag the change was made from; 412 when the card has another by now.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        if_match: Lines,
         card: Submitted<AgentCardChange>,
     ) -> Result<ChangedAnswer, ApiError> {
-        self.change(&caller, &path.0, Change::Replace, if_match.0.as_deref(), card).await
+        self.change(&caller, &path.0, Change::Replace, &if_match, card).await
     }
 
     /// Change parts of an agent's card
@@ -155,10 +160,10 @@ impl Agents {
         path: Path<String>,
         /// The tag the change was made from; 412 when the card has another by now.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        if_match: Lines,
         card: Submitted<AgentCardChange>,
     ) -> Result<ChangedAnswer, ApiError> {
-        self.change(&caller, &path.0, Change::Patch, if_match.0.as_deref(), card).await
+        self.change(&caller, &path.0, Change::Patch, &if_match, card).await
     }
 
     /// Remove an agent
@@ -172,9 +177,10 @@ impl Agents {
         path: Path<String>,
         /// The tag of the card that is to go; 412 when it has another by now.
         #[oai(name = "If-Match")]
-        if_match: Header<Option<String>>,
+        if_match: Lines,
     ) -> Result<RemoveAnswer, ApiError> {
-        remove::remove(&self.0, &caller, &entry_path(&path.0)?, if_match.0.as_deref()).await?;
+        let if_match = IfMatch::read(if_match.0.as_deref())?;
+        remove::remove(&self.0, &caller, &entry_path(&path.0)?, &if_match).await?;
         Ok(RemoveAnswer::Gone)
     }
 
@@ -196,12 +202,41 @@ impl Agents {
         /// Whether discovery is to find the agent; required here or in the body.
         #[oai(name = "enabled")]
         _enabled: Query<Option<Flag>>,
+        /// The tag the wish was made from; 412 when the card has another by now.
+        #[oai(name = "If-Match")]
+        if_match: Lines,
         input: Inputs<ToggleInput>,
     ) -> Result<ToggleAnswer, ApiError> {
         let path = entry_path(&path.0)?;
         let enabled = ToggleInput::read(&input.values)?;
-        let entry = toggle::toggle(&self.0, &caller, &path, enabled).await?;
-        Ok(ToggleAnswer::Toggled(Json(Toggled::new(&entry))))
+        let if_match = IfMatch::read(if_match.0.as_deref())?;
+        let entry = toggle::toggle(&self.0, &caller, &path, enabled, &if_match).await?;
+        Ok(ToggleAnswer::Toggled(Json(Toggled::new(&entry)), entry.etag.clone()))
+    }
+
+    /// Read what has happened to an agent
+    ///
+    /// Who changed it, when and what, the latest first; also of an agent that has been removed. Needs
+    /// `get_agent` on the path. How much is remembered is the operator's choice.
+    #[oai(
+        path = "/api/agents/:path/history",
+        method = "get",
+        operation_id = "getAgentHistory",
+        tag = "Tag::Changes"
+    )]
+    async fn history(
+        &self,
+        caller: Caller,
+        /// The agent's path without its leading slash.
+        path: Path<String>,
+        /// Only changes before the one with this number.
+        before: Query<Option<u64>>,
+        /// At most this many, 1 to 1000; 50 unless said otherwise.
+        limit: Query<Option<u32>>,
+    ) -> Result<HistoryAnswer, ApiError> {
+        let (path, wish) = (entry_path(&path.0)?, body::history_wish(before.0, limit.0)?);
+        let history = history::history(&self.0, &caller, &path, wish)?;
+        Ok(HistoryAnswer::History(Json(AgentHistory::new(&path, &history))))
     }
 }
 
@@ -211,16 +246,17 @@ impl Agents {
         caller: &Caller,
         path: &str,
         change: Change,
-        if_match: Option<&str>,
+        if_match: &Lines,
         card: Submitted<AgentCardChange>,
     ) -> Result<ChangedAnswer, ApiError> {
         let path = entry_path(path)?;
-        let entry = update::update(&self.0, caller, &path, change, if_match, &card.object).await?;
+        let if_match = IfMatch::read(if_match.0.as_deref())?;
+        let entry = update::update(&self.0, caller, &path, change, &if_match, &card.object).await?;
         Ok(ChangedAnswer::Card(AgentCard(entry.json().clone()), entry.etag.clone()))
     }
 }
 
 /// The path a URL's segment names; the framework has decoded it.
-fn entry_path(segment: &str) -> Result<EntryPath, ApiError> {
+pub(crate) fn entry_path(segment: &str) -> Result<EntryPath, ApiError> {
     Ok(EntryPath::parse(&format!("/{segment}"))?)
 }

@@ -3,7 +3,7 @@
 use access::Action;
 use catalog::EntryPath;
 
-use super::conditions::{check_match, settle};
+use super::conditions::IfMatch;
 use super::read::permitted;
 use crate::App;
 use crate::error::ApiError;
@@ -14,14 +14,14 @@ pub(crate) async fn remove(
     app: &App,
     caller: &Caller,
     path: &EntryPath,
-    if_match: Option<&str>,
+    if_match: &IfMatch,
 ) -> Result<(), ApiError> {
-    settle(if_match, || Box::pin(once(app, caller, path, if_match))).await
+    if_match.settle(|| Box::pin(once(app, caller, path, if_match))).await
 }
 
-async fn once(app: &App, caller: &Caller, path: &EntryPath, if_match: Option<&str>) -> Result<(), ApiError> {
+async fn once(app: &App, caller: &Caller, path: &EntryPath, if_match: &IfMatch) -> Result<(), ApiError> {
     let (permit, entry) = permitted(app, caller, Action::DeleteAgent, path)?;
-    check_match(if_match, &entry.etag)?;
+    if_match.check(&entry.etag)?;
     app.store.remove(&permit, &entry.etag, path).await?;
     tracing::info!(%path, by = caller.who.username, "removed");
     app.index.follow(path).await;

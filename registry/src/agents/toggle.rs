@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access::Action;
 use catalog::{AgentEntry, EntryPath};
 
-use super::conditions::settle;
+use super::conditions::IfMatch;
 use super::read::permitted;
 use crate::App;
 use crate::error::ApiError;
@@ -17,8 +17,9 @@ pub(crate) async fn toggle(
     caller: &Caller,
     path: &EntryPath,
     enabled: bool,
+    if_match: &IfMatch,
 ) -> Result<Arc<AgentEntry>, ApiError> {
-    settle(None, || Box::pin(once(app, caller, path, enabled))).await
+    if_match.settle(|| Box::pin(once(app, caller, path, enabled, if_match))).await
 }
 
 async fn once(
@@ -26,8 +27,10 @@ async fn once(
     caller: &Caller,
     path: &EntryPath,
     enabled: bool,
+    if_match: &IfMatch,
 ) -> Result<Arc<AgentEntry>, ApiError> {
     let (permit, old) = permitted(app, caller, Action::ModifyAgent, path)?;
+    if_match.check(&old.etag)?;
     if old.enabled == enabled {
         return Ok(old);
     }

@@ -6,7 +6,7 @@ use access::Action;
 use catalog::{AgentDraft, AgentEntry, EntryPath, TrustLevel};
 use serde_json::{Map, Value};
 
-use super::conditions::{check_match, settle};
+use super::conditions::IfMatch;
 use super::publish::{check_trust, registrant};
 use super::read::permitted;
 use crate::App;
@@ -28,10 +28,10 @@ pub(crate) async fn update(
     caller: &Caller,
     path: &EntryPath,
     change: Change,
-    if_match: Option<&str>,
+    if_match: &IfMatch,
     card: &Map<String, Value>,
 ) -> Result<Arc<AgentEntry>, ApiError> {
-    settle(if_match, || Box::pin(once(app, caller, path, change, if_match, card))).await
+    if_match.settle(|| Box::pin(once(app, caller, path, change, if_match, card))).await
 }
 
 async fn once(
@@ -39,11 +39,11 @@ async fn once(
     caller: &Caller,
     path: &EntryPath,
     change: Change,
-    if_match: Option<&str>,
+    if_match: &IfMatch,
     card: &Map<String, Value>,
 ) -> Result<Arc<AgentEntry>, ApiError> {
     let (permit, old) = permitted(app, caller, Action::ModifyAgent, path)?;
-    check_match(if_match, &old.etag)?;
+    if_match.check(&old.etag)?;
     let draft = match change {
         Change::Replace => AgentDraft::replace(&old, card.clone(), app.rules)?,
         Change::Patch => AgentDraft::patch(&old, card.clone(), app.rules)?,

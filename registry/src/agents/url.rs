@@ -11,7 +11,7 @@ const AGENTS: &str = "/api/agents/";
 /// Addresses below [`AGENTS`] that are no agent's.
 const OWN: [&str; 3] = ["register", "discover", "discover/semantic"];
 /// What can follow an agent's path.
-const ABOUT: [&str; 1] = ["/toggle"];
+const ABOUT: [&str; 2] = ["/toggle", "/history"];
 
 /// The target in the form the router knows, or `None` when it has that form already.
 ///
@@ -56,6 +56,12 @@ mod tests {
             ),
             ("/api/agents/team%2Freviewer%2Ftoggle", Some("/api/agents/team%2Freviewer/toggle")),
             ("/api/agents/discover/semantic/x", Some("/api/agents/discover%2Fsemantic%2Fx")),
+            (
+                "/api/agents/team/reviewer/history?limit=2",
+                Some("/api/agents/team%2Freviewer/history?limit=2"),
+            ),
+            ("/api/agents/team%2Freviewer%2Fhistory", Some("/api/agents/team%2Freviewer/history")),
+            ("/api/agents/history", None),
             ("/api/agents/toggle", None),
             ("/api/agents/a/toggle/toggle", Some("/api/agents/a%2Ftoggle/toggle")),
             ("/docs", None),

@@ -108,16 +108,21 @@ impl World {
 
     /// A registry with something changed before it starts.
     pub fn with(change: impl FnOnce(&mut App)) -> World {
-        World::on(Arc::new(tempfile::tempdir().expect("a folder")), change)
+        World::remembering(HistoryLimits::default(), change)
     }
 
-    fn on(folder: Arc<tempfile::TempDir>, change: impl FnOnce(&mut App)) -> World {
+    /// A registry that remembers so many changes.
+    pub fn remembering(limits: HistoryLimits, change: impl FnOnce(&mut App)) -> World {
+        World::on(Arc::new(tempfile::tempdir().expect("a folder")), limits, change)
+    }
+
+    fn on(folder: Arc<tempfile::TempDir>, limits: HistoryLimits, change: impl FnOnce(&mut App)) -> World {
         let (signer, _) = Signer::generate(SigningAlgorithm::EdDsa).expect("a key");
         let keys = KeySet::parse(key_set([&signer]).as_bytes()).expect("a key set");
         let hands = Arc::new(AtomicU64::new(NOW));
         let told = hands.clone();
         let clock: Clock = Arc::new(move || told.load(Ordering::SeqCst));
-        let store = FileStore::open(folder.path(), clock.clone(), HistoryLimits::default());
+        let store = FileStore::open(folder.path(), clock.clone(), limits);
         let store = Arc::new(store.expect("a store"));
         let index = Index::new(store.clone(), Some(folder.path().join("vectors.bin")));
         index.build(Arc::new(HashedWords::new(256)));
@@ -144,7 +149,7 @@ impl World {
     pub fn restarted(self) -> World {
         let folder = self.folder.clone();
         drop(self);
-        World::on(folder, |_| {})
+        World::on(folder, HistoryLimits::default(), |_| {})
     }
 
     pub fn principal(&self, role: Role) -> Principal {
@@ -186,7 +191,8 @@ impl World {
         let fits = |template: &str| {
             let rest = template.strip_prefix("/api/agents/{path}").map(|suffix| {
                 let agent = path.strip_prefix("/api/agents/").and_then(|agent| agent.strip_suffix(suffix));
-                agent.is_some_and(|agent| suffix == "/toggle" || !agent.ends_with("/toggle"))
+                let about = ["/toggle", "/history"];
+                agent.is_some_and(|agent| about.iter().all(|last| suffix == *last || !agent.ends_with(last)))
             });
             template == path || rest.unwrap_or(false)
         };
@@ -210,9 +216,14 @@ impl World {
     }
 
     async fn answer(&self, request: Request) -> Answer {
-        let mut response = self.endpoint.get_response(request).await;
+        let mut response = self.respond(request).await;
         let text = response.take_body().into_string().await.expect("a body");
         Answer { status: response.status(), headers: response.headers().clone(), text }
+    }
+
+    /// The answer as it begins: its body may have no end.
+    pub async fn respond(&self, request: Request) -> Response {
+        self.endpoint.get_response(request).await
     }
 
     /// A request of a role; a body is JSON.

@@ -1,0 +1,59 @@
+//! The changes since a number, as a page.
+
+use std::sync::Arc;
+
+use access::Action;
+use store::Change;
+
+use super::sight::{Sight, sight};
+use crate::App;
+use crate::error::ApiError;
+use crate::identity::Caller;
+
+/// So many changes are looked at for one page, or at one go of a stream: they may all be invisible.
+pub(super) const SCAN: usize = 1000;
+
+/// One page.
+pub(super) struct Page {
+    pub(super) changes: Vec<(Arc<Change>, Sight)>,
+    /// Up to here everything was looked at: the number to go on from.
+    pub(super) last: u64,
+    /// Whether there is more already.
+    pub(super) more: bool,
+}
+
+/// The changes after the one with the number `since`. Without a number, none: the page says where now is.
+pub(super) async fn page(
+    app: &App,
+    caller: &Caller,
+    since: Option<u64>,
+    limit: usize,
+) -> Result<Page, ApiError> {
+    let Some(since) = since else {
+        return Ok(Page { changes: Vec::new(), last: app.store.catalogue().changes().last(), more: false });
+    };
+    catch_up(app, since).await;
+    let picture = app.store.catalogue();
+    let log = picture.changes();
+    let changes = log.since(since).ok_or(ApiError::Forgotten(log.last()))?;
+    let view = caller.view(Action::ListAgents);
+    let mut page = Page { changes: Vec::new(), last: since, more: false };
+    for (looked, change) in changes.enumerate() {
+        if page.changes.len() == limit || looked == SCAN {
+            page.more = true;
+            break;
+        }
+        page.last = change.number;
+        page.changes.extend(sight(&picture, &view, change).map(|sight| (change.clone(), sight)));
+    }
+    Ok(page)
+}
+
+/// Waits a moment for a change that the caller knows and we do not: another replica has told him.
+pub(super) async fn catch_up(app: &App, number: u64) {
+    let mut latest = app.store.follow();
+    let arrived = latest.wait_for(|last| *last >= number);
+    if tokio::time::timeout(app.followers.limits().patience, arrived).await.is_err() {
+        tracing::debug!(number, "a follower knows a change that is not here");
+    }
+}

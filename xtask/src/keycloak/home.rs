@@ -66,10 +66,10 @@ mod tests {
                     assert_eq!((&client["secret"], client.get("enabled")), (&"a-secret".into(), None));
                 }
                 (_, true) => {
-                    assert_eq!((&client["secret"], &client["enabled"]), (&"".into(), &"false".into()))
+                    assert_eq!((&client["secret"], &client["enabled"]), (&"".into(), &"false".into()));
                 }
                 (id, false) => {
-                    assert_eq!((id, &client["publicClient"]), (Some("mcp-gateway-web"), &true.into()))
+                    assert_eq!((id, &client["publicClient"]), (Some("mcp-gateway-web"), &true.into()));
                 }
             }
             accounts += usize::from(client["serviceAccountsEnabled"] == true);

@@ -168,7 +168,10 @@ impl Stack {
     #[must_use]
     pub fn local_run(&self) -> RunFile {
         let run = self.run();
-        let token_endpoint = run.token_endpoint.replacen(&run.gateway, &self.local, 1);
+        let token_endpoint = match &run.keycloak {
+            None => run.token_endpoint.replacen(&run.gateway, &self.local, 1),
+            Some(_) => run.token_endpoint.clone(),
+        };
         RunFile { gateway: self.local.clone(), token_endpoint, ..run }
     }
 

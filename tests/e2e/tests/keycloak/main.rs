@@ -6,6 +6,7 @@ mod guide;
 mod issuers;
 mod keys;
 mod outage;
+mod stack;
 
 use std::collections::BTreeMap;
 

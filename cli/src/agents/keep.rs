@@ -23,7 +23,11 @@ const CHANGED_MEANWHILE: u16 = 412;
 pub(super) fn update(options: &Update, remote: &Remote, json: bool) -> Result<Report, Failure> {
     let path = &options.path;
     let card = cards::read(&options.card)?;
-    let session = Session::open(remote, &[Needs::on(Action::ModifyAgent, path.clone())])?;
+    let mut needs = vec![Needs::on(Action::ModifyAgent, path.clone())];
+    if options.if_match.is_none() {
+        needs.push(Needs::on(Action::GetAgent, path.clone()));
+    }
+    let session = Session::open(remote, &needs)?;
     let tag = match &options.if_match {
         Some(tag) => quoted(tag),
         None => tag_of_now(&session, path)?,
@@ -90,11 +94,14 @@ pub(super) fn enable(session: &Session<'_>, path: &str, on: bool, json: bool) ->
 /// Removes agents, after a question on a terminal.
 pub(super) fn delete(options: &Delete, remote: &Remote, json: bool) -> Result<Report, Failure> {
     if !options.yes {
-        confirm(&options.paths)?;
+        somebody_is_there()?;
     }
     let needs: Vec<Needs> =
         options.paths.iter().map(|path| Needs::on(Action::DeleteAgent, path.clone())).collect();
     let session = Session::open(remote, &needs)?;
+    if !options.yes {
+        confirm(&options.paths)?;
+    }
     let mut outcomes = Outcomes::new(json);
     for path in &options.paths {
         let call = Call::new(Method::DELETE, address(path)).waiting_for(format!("the removal of {path}"));
@@ -108,12 +115,17 @@ pub(super) fn delete(options: &Delete, remote: &Remote, json: bool) -> Result<Re
     outcomes.end()
 }
 
-/// Asks whoever sits at the terminal; where nobody does, `--yes` has to say it.
-fn confirm(paths: &[EntryPath]) -> Result<(), Failure> {
-    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
-        let line = "nobody can be asked here: say --yes to delete without a question";
-        return Err(Failure::new(Exit::WrongUse, line));
+/// Where nobody can be asked, `--yes` has to say it.
+fn somebody_is_there() -> Result<(), Failure> {
+    if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        return Ok(());
     }
+    let line = "nobody can be asked here: say --yes to delete without a question";
+    Err(Failure::new(Exit::WrongUse, line))
+}
+
+/// Asks whoever sits at the terminal.
+fn confirm(paths: &[EntryPath]) -> Result<(), Failure> {
     let names: Vec<&str> = paths.iter().map(EntryPath::as_str).collect();
     let mut answer = String::new();
     let mut ask = || {

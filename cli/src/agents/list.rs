@@ -39,21 +39,26 @@ struct Summary {
 pub(super) fn list(options: &List, remote: &Remote, json: bool) -> Result<Report, Failure> {
     let session = Session::open(remote, &[Needs::to(Action::ListAgents)])?;
     let waiting = Waiting::on("waiting for the list of agents");
-    if options.all {
+    let mut more = None;
+    let (agents, body) = if options.all {
         let agents = every(&session, options)?;
-        drop(waiting);
         let body = json!({"agents": agents, "total_count": agents.len()}).to_string();
-        let text = rows(&agents)?;
-        return Ok(done(json, &body, || text));
-    }
-    let reply = page(&session, options, None)?;
+        (agents, body)
+    } else {
+        let reply = page(&session, options, None)?;
+        let page: Page = reply.read()?;
+        if page.next_cursor.is_some() {
+            let (shown, all) = (page.agents.len(), page.total_count);
+            more = Some(format!("the first {shown} of {all} agents: --all has the rest"));
+        }
+        (page.agents, reply.body)
+    };
     drop(waiting);
-    let page: Page = reply.read()?;
-    let text = rows(&page.agents)?;
-    if page.next_cursor.is_some() {
-        say(&format!("the first {} of {} agents: --all has the rest", page.agents.len(), page.total_count));
+    if let Some(more) = more {
+        say(&more);
     }
-    Ok(done(json, &reply.body, || text))
+    let text = if json { String::new() } else { rows(&agents)? };
+    Ok(done(json, &body, || text))
 }
 
 /// Where every enabled agent lives that the caller may see.

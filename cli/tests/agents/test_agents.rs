@@ -72,7 +72,10 @@ fn agents_that_do_not_do_what_they_say_fail() {
         ),
         (Kind::Guide, "FAIL dialect   no A2A card: neither supportedInterfaces"),
         (Kind::Endless, "FAIL card      AGENT/.well-known/agent-card.json: longer than 1024 KiB"),
-        (Kind::Elsewhere, "FAIL card      AGENT/rpc/.well-known/agent-card.json: answered 404"),
+        (
+            Kind::Elsewhere,
+            "FAIL card      AGENT/.well-known/agent-card.json: sends us elsewhere, which is not followed",
+        ),
     ] {
         let (run, _) = test(kind, &[], 1);
         assert!(

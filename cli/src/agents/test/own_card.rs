@@ -42,12 +42,13 @@ pub(super) fn fetch(http: &Http, url: &Url, patience: Duration) -> Own {
     if let Err(why) = may_call(url) {
         return Own::None(why);
     }
-    let mut said = Vec::new();
+    // Most places are empty, as they may be: what stands at one that is not tells more.
+    let (mut said, mut empty) = (None, None);
     for place in places(url) {
         let (place, answer) = match get(http, place.clone(), patience) {
             Ok(Ok(found)) => found,
             Ok(Err(why)) => {
-                said.push(why);
+                note(&mut said, why);
                 continue;
             }
             Err(Silence(why)) => return Own::Silent(format!("{place}: {why}")),
@@ -58,13 +59,18 @@ pub(super) fn fetch(http: &Http, url: &Url, patience: Duration) -> Own {
                 return Own::None(format!("{place}: longer than {} KiB", MOST_BYTES >> 10));
             }
             (200, Ok(Value::Object(fields))) => return Own::Card(Card { place, fields }),
-            (200, Ok(_)) => said.push(format!("{place}: no JSON object")),
-            (200, Err(fault)) => said.push(format!("{place}: {fault}")),
-            (status, _) => said.push(format!("{place}: answered {status}")),
+            (200, Ok(_)) => note(&mut said, format!("{place}: no JSON object")),
+            (200, Err(_)) => note(&mut said, format!("{place}: no JSON")),
+            (status @ (404 | 405 | 410), _) => note(&mut empty, format!("{place}: answered {status}")),
+            (status, _) => note(&mut said, format!("{place}: answered {status}")),
         }
     }
-    // The first place is the one that counts.
-    Own::None(said.into_iter().next().unwrap_or_else(|| format!("{url}: no card")))
+    Own::None(said.or(empty).unwrap_or_else(|| format!("{url}: no card")))
+}
+
+/// Keeps what was said first.
+fn note(said: &mut Option<String>, what: String) {
+    said.get_or_insert(what);
 }
 
 /// The places, each once.

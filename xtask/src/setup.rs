@@ -47,8 +47,19 @@ pub fn nginx() -> Outcome<PathBuf> {
     shell::find("nginx").ok_or_else(|| Fault::new(advice(&SERVE.iter().collect::<Vec<_>>())))
 }
 
+/// What Keycloak needs and is not there, with the command that brings it.
+#[must_use]
+pub fn lacking_for_keycloak() -> Option<String> {
+    let missing = missing(KEYCLOAK);
+    (!missing.is_empty()).then(|| advice(&missing))
+}
+
+fn missing(needs: &[Need]) -> Vec<&Need> {
+    needs.iter().filter(|need| shell::find(need.program).is_none()).collect()
+}
+
 fn ensure(needs: &[Need]) -> Outcome<()> {
-    let missing: Vec<&Need> = needs.iter().filter(|need| shell::find(need.program).is_none()).collect();
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }

@@ -148,6 +148,7 @@ async fn what_is_let_through_is_what_was_permitted_and_no_more() {
         ("Connection", "X-Identity"),
         ("Accept", "application/json"),
         ("If-Match", "\"1\""),
+        ("Last-Event-ID", "7"),
         ("X-Request-Id", "mine-1"),
     ];
     let answer = caller.send(Method::POST, "/api/agents/register", Some(r#"{"a":1}"#), &forged).await;
@@ -159,6 +160,7 @@ async fn what_is_let_through_is_what_was_permitted_and_no_more() {
         assert!(header(&answer, absent).is_empty(), "{absent}: {answer:?}");
     }
     assert_eq!(header(&answer, "if-match"), ["\"1\""]);
+    assert_eq!(header(&answer, "last-event-id"), ["7"]);
     assert_eq!(header(&answer, "content-type"), ["application/json"]);
     assert_eq!(header(&answer, "x-groups"), ["POST /api/agents/register length=\"\" secret=\"\""]);
     assert_eq!(answer.body["body"], r#"{"a":1}"#);
@@ -171,6 +173,18 @@ async fn what_is_let_through_is_what_was_permitted_and_no_more() {
         assert_eq!(answer.body["line"], format!("GET {target} HTTP/1.1"), "{answer:?}");
         assert!(header(&answer, "x-groups")[0].starts_with(&format!("GET {target} ")), "{answer:?}");
     }
+
+    // The stream has a location of its own, and its callers the same identity.
+    let answer = caller.send(Method::GET, "/api/changes?since=1", None, &forged).await;
+    assert_eq!(header(&answer, "x-identity"), ["the.sealed.identity"]);
+    assert_eq!(header(&answer, "last-event-id"), ["7"]);
+    for absent in ["x_identity", "x-username", "x-secret", "authorization"] {
+        assert!(header(&answer, absent).is_empty(), "{absent}: {answer:?}");
+    }
+    for token in [None, Some("bad")] {
+        running.caller(token).get("/api/changes").await.must_refuse(401);
+    }
+    running.caller(Some("broken")).get("/api/changes").await.must_refuse(503);
 
     // What the registry answers itself passes untouched.
     assert_eq!(caller.get("/api/conflict").await.must_be(409), &serde_json::json!({"code": "path_taken"}));

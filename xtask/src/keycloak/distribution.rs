@@ -33,7 +33,8 @@ pub struct Distribution {
 pub fn present() -> Outcome<Distribution> {
     let folder = place()?;
     if !folder.is_dir() {
-        return Err(Fault::new(format!("Keycloak {VERSION} is not there: type make keycloak")));
+        let how = setup::lacking_for_keycloak().unwrap_or_else(|| "type make keycloak".into());
+        return Err(Fault::new(format!("Keycloak {VERSION} is not there; {how}")));
     }
     let java = java::home().ok_or_else(no_java)?;
     Ok(Distribution { folder, java })

@@ -30,7 +30,7 @@ const PARAMETERS: [&str; 18] = [
 
 /// `postgres://user:password@host:port/database?sslmode=verify-full`; prints without the password.
 #[derive(Clone)]
-pub struct DatabaseUrl(PgConnectOptions);
+pub struct DatabaseUrl(Box<PgConnectOptions>);
 
 /// What is wrong with a URL; it does not repeat it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +46,7 @@ pub enum UrlFault {
 impl DatabaseUrl {
     /// How to connect. Statements are not logged: cards are not for the log.
     pub(super) fn options(&self) -> PgConnectOptions {
-        self.0.clone()
+        PgConnectOptions::clone(&self.0)
     }
 
     /// The database as messages name it.
@@ -76,7 +76,7 @@ impl FromStr for DatabaseUrl {
         // The driver's own words might repeat a part of it.
         let options = PgConnectOptions::from_str(text).map_err(|_| UrlFault::Form)?;
         let name = options.get_application_name().unwrap_or("registry").to_owned();
-        Ok(DatabaseUrl(options.application_name(&name).disable_statement_logging()))
+        Ok(DatabaseUrl(Box::new(options.application_name(&name).disable_statement_logging())))
     }
 }
 

@@ -9,6 +9,7 @@ pub mod fuzz;
 pub mod keycloak;
 pub mod model;
 pub mod nginx;
+pub mod postgres;
 pub mod setup;
 pub mod shell;
 pub mod stack;

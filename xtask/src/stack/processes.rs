@@ -161,6 +161,12 @@ impl Process {
         self.left = true;
     }
 
+    /// Whether it was left running.
+    #[must_use]
+    pub(crate) fn is_left(&self) -> bool {
+        self.left
+    }
+
     /// Ends it at once, as a power cut would.
     pub(crate) fn kill(&mut self) {
         // Each leads a group of its own: nginx's workers and Keycloak's Java end with their parent.

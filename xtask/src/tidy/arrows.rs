@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cargo_metadata::MetadataCommand;
+use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 use super::Finding;
 use crate::fault::{Doing as _, Outcome};
@@ -23,11 +23,16 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("clients", &["xtask"]),
 ];
 
+/// What tests may use beside that: the tools, for a database to test on. The tools use nothing of ours.
+const FOR_TESTS: [(&str, &[&str]); 2] = [("store", &["xtask"]), ("registry", &["xtask"])];
+
 /// One crate, and the crates of ours that it uses.
 struct Crate {
     name: String,
     manifest: String,
     uses: Vec<String>,
+    /// In tests only.
+    tests_use: Vec<String>,
 }
 
 pub(super) fn check(root: &Path) -> Outcome<Vec<Finding>> {
@@ -46,8 +51,12 @@ fn judge(crates: &[Crate]) -> Vec<Finding> {
             findings.push(finding(one, advice));
             continue;
         };
+        let for_tests = FOR_TESTS.iter().find(|(name, _)| *name == one.name).map_or(&[][..], |(_, may)| *may);
         let forbidden = one.uses.iter().filter(|used| !may.contains(&used.as_str()));
-        findings.extend(forbidden.map(|used| {
+        let tested = one.tests_use.iter();
+        let tested =
+            tested.filter(|used| !may.contains(&used.as_str()) && !for_tests.contains(&used.as_str()));
+        findings.extend(forbidden.chain(tested).map(|used| {
             finding(one, format!("{} may not use {used}: see the arrows of the house", one.name))
         }));
     }
@@ -64,15 +73,18 @@ fn crates(root: &Path) -> Outcome<Vec<Crate>> {
     let crates = metadata.packages.iter().map(|package| Crate {
         name: package.name.to_string(),
         manifest: package.manifest_path.strip_prefix(root).unwrap_or(&package.manifest_path).to_string(),
-        // What has a path is ours. Tests obey the arrows too.
-        uses: package
-            .dependencies
-            .iter()
-            .filter(|used| used.path.is_some())
-            .map(|used| used.name.clone())
-            .collect(),
+        uses: ours(package, false),
+        tests_use: ours(package, true),
     });
     Ok(crates.collect())
+}
+
+/// What has a path is ours.
+fn ours(package: &Package, in_tests: bool) -> Vec<String> {
+    let ours = package.dependencies.iter().filter(|used| used.path.is_some());
+    ours.filter(|used| (used.kind == DependencyKind::Development) == in_tests)
+        .map(|used| used.name.clone())
+        .collect()
 }
 
 #[cfg(test)]
@@ -80,8 +92,17 @@ mod tests {
     use super::*;
 
     fn check(name: &str, uses: &[&str]) -> usize {
-        let uses = uses.iter().map(|used| (*used).to_owned()).collect();
-        judge(&[Crate { name: name.into(), manifest: "Cargo.toml".into(), uses }]).len()
+        judge(&[one(name, uses, &[])]).len()
+    }
+
+    fn one(name: &str, uses: &[&str], tests_use: &[&str]) -> Crate {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Crate {
+            name: name.into(),
+            manifest: "Cargo.toml".into(),
+            uses: owned(uses),
+            tests_use: owned(tests_use),
+        }
     }
 
     #[test]
@@ -90,6 +111,9 @@ mod tests {
         assert_eq!(check("store", &["catalog", "search", "boot"]), 2);
         assert_eq!(check("access", &["catalog"]), 1);
         assert_eq!(check("utils", &[]), 1);
+        assert_eq!(check("store", &["xtask"]), 1);
+        assert_eq!(judge(&[one("store", &[], &["xtask", "catalog"])]).len(), 0, "a database to test on");
+        assert_eq!(judge(&[one("access", &[], &["xtask"])]).len(), 1);
     }
 
     #[test]

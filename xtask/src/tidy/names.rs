@@ -13,7 +13,7 @@ struct Skin {
     at: &'static [&'static str],
 }
 
-const SKINS: [Skin; 3] = [
+const SKINS: [Skin; 4] = [
     Skin {
         folder: "registry/src/",
         framework: &["poem", "poem_openapi"],
@@ -37,6 +37,21 @@ const SKINS: [Skin; 3] = [
         at: &["router.rs", "reply.rs", "main.rs"],
     },
     Skin { folder: "cli/src/", framework: &["reqwest"], may: &[], at: &["http.rs"] },
+    Skin {
+        folder: "crates/store/src/",
+        framework: &["sqlx"],
+        may: &[],
+        at: &[
+            "postgres/follow.rs",
+            "postgres/link.rs",
+            "postgres/load.rs",
+            "postgres/schema.rs",
+            "postgres/shelf.rs",
+            "postgres/statement.rs",
+            "postgres/url.rs",
+            "postgres/write.rs",
+        ],
+    },
 ];
 
 pub(super) fn check(source: &Source) -> Vec<Finding> {
@@ -85,6 +100,8 @@ mod tests {
         assert_eq!(check("auth-server/src/reply.rs", "use hyper_util::rt::TokioIo;\n"), 0);
         assert_eq!(check("cli/src/gateway.rs", "use reqwest::Client;\n"), 1);
         assert_eq!(check("cli/src/http.rs", "use reqwest::Client;\n"), 0);
+        assert_eq!(check("crates/store/src/file/mod.rs", "use sqlx::Row;\n"), 1);
+        assert_eq!(check("crates/store/src/postgres/link.rs", "use sqlx::Row;\n"), 0);
         assert_eq!(check("auth-server/tests/a.rs", "use hyper::Request;\n"), 0);
     }
 }

@@ -1,0 +1,29 @@
+//! The Postgres store on a real Postgres: the conformance suite, several stores on one database, and outages.
+
+#[path = "postgres/common.rs"]
+mod common;
+#[path = "postgres/outage.rs"]
+mod outage;
+#[path = "postgres/replicas.rs"]
+mod replicas;
+#[path = "postgres/speed.rs"]
+mod speed;
+#[path = "postgres/tables.rs"]
+mod tables;
+
+use store::conformance;
+use store::postgres::Follow;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_every_promise() {
+    let Some(cluster) = common::cluster().await else { return };
+    let url = common::database(&cluster, "promises").await;
+    conformance::all(|| async { common::open(&url, |_| {}).await }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keeps_every_promise_without_notifications() {
+    let Some(cluster) = common::cluster().await else { return };
+    let url = common::database(&cluster, "polling").await;
+    conformance::all(|| async { common::open(&url, |options| options.follow = Follow::Poll).await }).await;
+}

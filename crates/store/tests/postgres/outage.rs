@@ -1,0 +1,112 @@
+//! The database goes away: reads go on, writes are refused in time, and all is well again without a restart.
+
+use std::time::{Duration, Instant};
+
+use store::postgres::{PostgresOptions, PostgresStore};
+use store::{AgentStore, StoreError};
+use xtask::postgres::Cable;
+
+use super::common::{cluster, cluster_to_stop, database, eventually, insert, open, picture, replace};
+
+/// A second is enough between two processes of one machine.
+fn hasty(options: &mut PostgresOptions) {
+    options.patience = Duration::from_secs(1);
+}
+
+async fn refused(store: &PostgresStore, at: &str) {
+    let asked = Instant::now();
+    let answer = insert(store, at, "x").await;
+    assert!(matches!(&answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
+    let said = answer.expect_err("refused").to_string();
+    assert!(said.starts_with("the database outage") && !said.contains("registry:"), "{said}");
+    assert!(asked.elapsed() < Duration::from_secs(3), "{:?}", asked.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_database_and_its_return() {
+    let Some(server) = cluster_to_stop().await else { return };
+    let url = database(&server, "outage").await;
+    let store = open(&url, hasty).await;
+    insert(&store, "/a", "before").await.expect("kept");
+    for round in 0..2 {
+        let mut cluster = server.cluster.lock().await;
+        if round == 0 {
+            cluster.stop();
+        } else {
+            cluster.kill();
+        }
+        let before = picture(&store);
+        if round == 0 {
+            refused(&store, "/b").await;
+        }
+        // Without their parent, Postgres' processes end a moment later.
+        eventually("it is known", || store.status().fault.is_some()).await;
+        let asked = Instant::now();
+        refused(&store, "/b").await;
+        assert!(asked.elapsed() < Duration::from_millis(500), "what is known is said at once");
+        assert_eq!(picture(&store), before, "reads go on");
+        eventually("the lag grows", || store.status().lag > Duration::from_secs(1)).await;
+        cluster.start_again().await.expect("postgres starts");
+        drop(cluster);
+        eventually("it is well again", || store.status().fault.is_none()).await;
+        insert(&store, &format!("/after/{round}"), "x").await.expect("kept");
+        assert!(store.status().lag < Duration::from_secs(1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_of_one_of_two() {
+    let Some(server) = cluster().await else { return };
+    let url = database(&server, "outage_of_one").await;
+    let address = server.cluster.lock().await.address();
+    let cable = Cable::to(address).await.expect("a cable");
+    let through = server.cluster.lock().await.url_through(&cable, "outage_of_one");
+    let (far, near) = (open(&through, hasty).await, open(&url, hasty).await);
+    insert(&near, "/a", "x").await.expect("kept");
+    eventually("it arrives", || picture(&far) == picture(&near)).await;
+    for round in 0..2 {
+        if round == 0 {
+            cable.silence();
+        } else {
+            cable.cut();
+        }
+        refused(&far, "/far").await;
+        for number in 0..20 {
+            let asked = Instant::now();
+            insert(&near, &format!("/near/{round}/{number}"), "x").await.expect("the other one writes on");
+            assert!(asked.elapsed() < Duration::from_millis(900), "nobody waits for who is cut off");
+        }
+        let tag = near.catalogue().iter().next().expect("there").etag.clone();
+        replace(&near, "/a", &tag, &format!("y{round}")).await.expect("replaced");
+        let behind = picture(&far);
+        assert!(behind.len() < picture(&near).len(), "it shows what it knows");
+        eventually("it says how old that may be", || far.status().lag > Duration::from_millis(500)).await;
+        cable.mend();
+        // What was on its way when the silence came may be done now: both must say the same then.
+        eventually("it catches up", || {
+            picture(&far) == picture(&near) && picture(&far).len() >= behind.len() + 20
+        })
+        .await;
+        eventually("it writes again", || far.status().fault.is_none()).await;
+        insert(&far, &format!("/again/{round}"), "x").await.expect("kept");
+        eventually("for all", || picture(&far) == picture(&near)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_full_or_read_only_is_no_outage() {
+    let Some(server) = cluster().await else { return };
+    let url = database(&server, "full").await;
+    let store = open(&url, hasty).await;
+    let first = insert(&store, "/a", "x").await.expect("kept");
+    let admin = |statement: &str| super::tables::execute(&url, statement.to_owned());
+    admin("ALTER TABLE agents ADD CONSTRAINT full_now CHECK (length(card) < 100)").await;
+    let long = replace(&store, "/a", &first.etag, &"long".repeat(50)).await;
+    assert!(
+        matches!(&long, Err(StoreError::Unavailable { reason, .. }) if reason.contains("full_now")),
+        "{long:?}"
+    );
+    assert!(store.status().fault.is_some_and(|fault| fault.contains("full_now")));
+    insert(&store, "/b", "x").await.expect("others are kept");
+    assert_eq!(store.status().fault, None);
+}

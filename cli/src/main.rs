@@ -4,6 +4,7 @@ mod agents;
 mod credentials;
 mod gateway;
 mod http;
+mod keycloak;
 mod options;
 mod outcome;
 mod plain;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         Command::Agent(command) => agents::run(command, &options.remote, options.json),
         Command::Access(command) => policy::run(command, &options.remote, options.json),
         Command::Token(command) => token::run(command, &options.remote, options.json),
+        Command::Keycloak(command) => keycloak::run(command, &options.remote, options.json),
         Command::Completions { shell } => Ok(completions(*shell)),
     };
     let (text, exit) = match outcome {

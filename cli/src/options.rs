@@ -11,7 +11,8 @@ use clap_complete::Shell;
 use crate::agents::{self, AgentCommand};
 use crate::credentials::{Checks, SignIn};
 use crate::gateway::Gateway;
-use crate::token::TokenCommand;
+use crate::keycloak::{self, KeycloakCommand};
+use crate::token::{self, TokenCommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -124,8 +125,11 @@ pub(crate) enum Command {
     #[command(subcommand, after_help = ACCESS_EXAMPLES)]
     Access(AccessCommand),
     /// The access token: sign in, show who one is
-    #[command(subcommand)]
+    #[command(subcommand, after_help = token::EXAMPLES)]
     Token(TokenCommand),
+    /// Service accounts for agents, made in Keycloak by its administrator
+    #[command(subcommand, after_help = keycloak::EXAMPLES)]
+    Keycloak(KeycloakCommand),
     /// Print completions for a shell
     #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {

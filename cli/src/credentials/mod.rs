@@ -14,15 +14,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use boot::Secret;
 
 pub(crate) use self::claims::{Age, Claims, span};
-pub(crate) use self::client::find as find_client;
+pub(crate) use self::client::{file_name, find as find_client, realm_at, token_endpoint};
 pub(crate) use self::needs::Needs;
-pub(crate) use self::options::{Checks, SignIn};
+pub(crate) use self::options::{Checks, SignIn, address, variable};
+pub(crate) use self::provider::may_go;
 pub(crate) use self::sign_in::{Granted, Trouble, sign_in};
 use self::token_file::Stored;
 pub(crate) use self::token_file::{read, write};
 use crate::http::Http;
 use crate::options::Remote;
-use crate::outcome::{Exit, Failure};
+use crate::outcome::{Exit, Failure, say};
 use crate::plain::plain;
 use crate::progress::Waiting;
 
@@ -90,9 +91,9 @@ fn again(remote: &Remote, held: &Stored, why: &str) -> Result<(Secret, Claims), 
         (Some(now), Some(before)) if now != before => return Err(stranger(now, before)),
         _ => {}
     }
-    eprintln!("agentctl: the token had expired: signed in again as {}", plain(&client.id));
+    say(&format!("the token had expired: signed in again as {}", plain(&client.id)));
     if let Err(fault) = write(file, &granted, now()) {
-        eprintln!("agentctl: {fault}: the new token could not be saved and serves this command alone");
+        say(&format!("{fault}: the new token could not be saved and serves this command alone"));
     }
     Ok((granted.token, granted.claims))
 }

@@ -124,7 +124,9 @@ fn read(file: &Path) -> Result<Policy, Failure> {
     let wrong = |why: String| Failure::new(Exit::WrongUse, format!("{name}: {why}"));
     let text = std::fs::read_to_string(file).map_err(|fault| wrong(format!("{fault}: see --policy")))?;
     Policy::read(&text, false).map_err(|faults| {
-        wrong(format!("the policy has {} faults: see 'agentctl access check {name}'", faults.len()))
+        let faults =
+            if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
+        wrong(format!("the policy has {faults}: see 'agentctl access check {name}'"))
     })
 }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::claims::Claims;
 use super::sign_in::Granted;
+use crate::outcome::say;
 
 /// Where a token stands in the files that are about: ours first, then older writers'.
 const PLACES: [&str; 3] = ["/access_token", "/tokens/access_token", "/token_data/access_token"];
@@ -72,7 +73,7 @@ pub(crate) fn write(file: &Path, granted: &Granted, now: u64) -> Result<(), File
 
 /// Says in one line that others may read a secret.
 pub(super) fn open_to_others(file: &Path, what: &str) {
-    eprintln!("agentctl: {name}: others may read {what}: chmod 600 {name}", name = file.display());
+    say(&format!("{name}: others may read {what}: chmod 600 {name}", name = file.display()));
 }
 
 fn slurp(file: &Path) -> io::Result<(String, u32)> {

@@ -7,7 +7,7 @@ use super::{holder, lines};
 use crate::credentials::{self, Granted, Trouble, span};
 use crate::http::Http;
 use crate::options::Remote;
-use crate::outcome::{Exit, Failure, Report};
+use crate::outcome::{Exit, Failure, Report, say};
 use crate::plain::plain;
 use crate::progress::Waiting;
 
@@ -41,7 +41,7 @@ pub(super) async fn once(http: &Http, remote: &Remote, options: &Get) -> Result<
     let claims = &granted.claims;
     if claims.groups(&remote.checks.groups_claim).is_empty() && claims.own_scopes().is_empty() {
         let who = plain(&granted.client_id);
-        eprintln!("agentctl: the token of {who} names no groups: the gateway will show it nothing");
+        say(&format!("the token of {who} names no groups: the gateway will show it nothing"));
     }
     Ok(granted)
 }

@@ -5,7 +5,7 @@ mod options;
 mod show;
 mod watch;
 
-pub(crate) use self::options::TokenCommand;
+pub(crate) use self::options::{EXAMPLES, TokenCommand};
 use crate::credentials::Claims;
 use crate::options::Remote;
 use crate::outcome::{Failure, Report};

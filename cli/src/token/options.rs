@@ -2,6 +2,17 @@
 
 use clap::{Args, Subcommand};
 
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  AGENTCTL_CLIENT_SECRET=… agentctl token get --client-id mcp-gateway-m2m
+  agentctl token get --watch                     # keeps the token file fresh until Ctrl-C
+  agentctl token show
+
+Every command whose token has expired signs in again by itself, if it finds the same client credentials
+that 'token get' would.
+
+Exit codes: see each command";
+
 const GET_EXAMPLES: &str = "\
 Examples:
   AGENTCTL_CLIENT_SECRET=… agentctl token get --client-id mcp-gateway-m2m

@@ -6,7 +6,7 @@ use super::options::Show;
 use super::{holder, lines};
 use crate::credentials::{self, Age, span, stale};
 use crate::options::Remote;
-use crate::outcome::{Exit, Failure, Report};
+use crate::outcome::{Exit, Failure, Report, say};
 
 pub(super) fn run(remote: &Remote, options: &Show, json: bool) -> Result<Report, Failure> {
     let file = &remote.token_file;
@@ -17,7 +17,7 @@ pub(super) fn run(remote: &Remote, options: &Show, json: bool) -> Result<Report,
     let text = if options.raw {
         // Standard output holds the token alone, so this is said elsewhere.
         if let Some(why) = stale {
-            eprintln!("agentctl: {}: {why}: sign in with 'agentctl token get'", file.display());
+            say(&format!("{}: {why}: sign in with 'agentctl token get'", file.display()));
         }
         format!("{}\n", stored.token.expose())
     } else if json {

@@ -10,7 +10,7 @@ use super::options::Get;
 use crate::credentials::{Trouble, span};
 use crate::http::Http;
 use crate::options::Remote;
-use crate::outcome::{Exit, Failure, Report};
+use crate::outcome::{Exit, Failure, Report, say};
 use crate::plain::plain;
 
 /// Renewed when this is left: who takes the file now has time to use it.
@@ -29,7 +29,7 @@ pub(super) fn run(remote: &Remote, options: &Get, json: bool) -> Result<Report, 
             .map_err(|fault| Failure::new(Exit::Refused, format!("cannot wait for signals: {fault}")))?;
         tokio::select! {
             signal = stop.wait() => {
-                eprintln!("agentctl: {signal}: the token file is left as it is");
+                say(&format!("{signal}: the token file is left as it is"));
                 Ok(Report { text: String::new(), exit: Exit::Done })
             }
             failure = renew(&http, remote, options, json) => Err(failure),
@@ -47,8 +47,8 @@ async fn renew(http: &Http, remote: &Remote, options: &Get, json: bool) -> Failu
                 (signed_in, wait) = (true, WAITS.0);
                 let left = due(granted.lifetime);
                 let (who, next) = (plain(&granted.client_id), span(left));
-                eprintln!("agentctl: signed in as {who} for {}; renewed in {next}", span(granted.lifetime));
-                if json && let Err(fault) = say(&format!("{}\n", told(remote, &granted))) {
+                say(&format!("signed in as {who} for {}; renewed in {next}", span(granted.lifetime)));
+                if json && let Err(fault) = print(&format!("{}\n", told(remote, &granted))) {
                     return Failure::new(Exit::Refused, format!("cannot write to standard output: {fault}"));
                 }
                 pause(Duration::from_secs(left)).await;
@@ -56,7 +56,7 @@ async fn renew(http: &Http, remote: &Remote, options: &Get, json: bool) -> Failu
             Err(Trouble::Lasting(failure)) if !signed_in => return failure,
             Err(trouble) => {
                 let (why, next) = (trouble.failure().message, span(wait.as_secs()));
-                eprintln!("agentctl: {why}; next try in {next}");
+                say(&format!("{why}; next try in {next}"));
                 pause(wait).await;
                 wait = (wait * 2).min(WAITS.1);
             }
@@ -82,7 +82,7 @@ async fn pause(wait: Duration) {
     }
 }
 
-fn say(line: &str) -> io::Result<()> {
+fn print(line: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(line.as_bytes())?;
     out.flush()

@@ -1,0 +1,92 @@
+//! What was done in a realm, and what was there already.
+
+use serde_json::{Value, json};
+
+use crate::plain::plain;
+
+/// One thing that is to be so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    did: Did,
+    what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Did {
+    There,
+    Made,
+    Changed,
+    Removed,
+    Left,
+}
+
+impl Step {
+    /// It is so already.
+    pub(super) fn there(what: impl Into<String>) -> Step {
+        Step { did: Did::There, what: what.into() }
+    }
+
+    /// It was not there.
+    pub(super) fn made(what: impl Into<String>) -> Step {
+        Step { did: Did::Made, what: what.into() }
+    }
+
+    /// It was otherwise.
+    pub(super) fn changed(what: impl Into<String>) -> Step {
+        Step { did: Did::Changed, what: what.into() }
+    }
+
+    /// It was too much.
+    pub(super) fn removed(what: impl Into<String>) -> Step {
+        Step { did: Did::Removed, what: what.into() }
+    }
+
+    /// It is not as one would expect, and nobody asked to change it.
+    pub(super) fn left(what: impl Into<String>) -> Step {
+        Step { did: Did::Left, what: what.into() }
+    }
+
+    /// For scripts.
+    pub(super) fn json(&self) -> Value {
+        json!({"did": self.did.name(), "what": self.what})
+    }
+}
+
+impl Did {
+    fn name(self) -> &'static str {
+        match self {
+            Did::There => "there",
+            Did::Made => "made",
+            Did::Changed => "changed",
+            Did::Removed => "removed",
+            Did::Left => "left",
+        }
+    }
+}
+
+/// Whether anything was done.
+pub(super) fn changed(steps: &[Step]) -> bool {
+    steps.iter().any(|step| !matches!(step.did, Did::There | Did::Left))
+}
+
+/// For people, one to a line.
+pub(super) fn text(steps: &[Step]) -> String {
+    let line = |step: &Step| format!("{:<8} {}\n", step.did.name(), plain(&step.what));
+    let mut text: String = steps.iter().map(line).collect();
+    if !changed(steps) {
+        text += "all was there already\n";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_told_apart_from_what_was_there() {
+        let there = [Step::there("client a"), Step::left("in group\nb")];
+        assert_eq!(text(&there), "there    client a\nleft     in group\\u{a}b\nall was there already\n");
+        assert!(changed(&[Step::there("a"), Step::removed("b")]));
+    }
+}

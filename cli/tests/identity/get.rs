@@ -1,0 +1,194 @@
+//! `token get`: where it signs in and as whom, what it saves, and what is refused.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use super::provider::{Desk, Provider, SECRET, SIGNATURE, claims, given, jwt, mode, now};
+use super::{ENVIRONMENT, FILE, get};
+
+#[test]
+fn get_saves_a_private_file_and_prints_no_secret() {
+    let (desk, provider) = (Desk::new(), Provider::giving(claims(300)));
+    let endpoint = format!("{}/token", provider.url);
+    let run = desk.run_with(&ENVIRONMENT, &get(&["--token-endpoint", &endpoint])).ends(0);
+    assert_eq!(run.err, "");
+    for fact in ["service-account-bot", "groups    lob1\n", "saved in  .oauth-tokens/ingress.json\n"] {
+        assert!(run.out.contains(fact), "{}", run.out);
+    }
+    assert_eq!((mode(&desk.path(".oauth-tokens")), mode(&desk.path(FILE))), (0o700, 0o600));
+    assert_eq!(fs::read_dir(desk.path(".oauth-tokens")).expect("a folder").count(), 1, "no draft is left");
+    let saved = desk.read(FILE);
+    let names: Vec<&String> = saved.as_object().expect("an object").keys().collect();
+    let expected =
+        ["provider", "access_token", "token_type", "expires_at", "client_id", "saved_at", "issuer"];
+    assert_eq!(names, expected);
+    assert!(saved["access_token"].as_str().expect("a token").ends_with(SIGNATURE));
+    assert_eq!((&saved["client_id"], &saved["issuer"]), (&json!("bot"), &json!("http://issuer")));
+    assert!(saved["expires_at"].as_u64() > Some(now()) && saved["saved_at"].as_u64() <= Some(now()));
+    let asked = provider.asked();
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].basic(), Some(("bot".to_owned(), SECRET.to_owned())));
+    assert_eq!(asked[0].header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(asked[0].body, "grant_type=client_credentials");
+}
+
+#[test]
+fn get_tells_scripts_what_it_got() {
+    let (desk, provider) = (Desk::new(), Provider::giving(claims(300)));
+    desk.knows(&format!("{}/token", provider.url));
+    let run = desk.run(&get(&["--json", "--scope", "a b"])).ends(0);
+    let told: Value = serde_json::from_str(&run.out).expect("JSON");
+    assert_eq!(
+        told,
+        json!({"file": FILE, "expires_at": told["expires_at"], "client_id": "bot", "issuer": "http://issuer",
+            "groups": ["lob1"], "scopes": ["profile", "email"]})
+    );
+    assert_eq!(provider.asked()[0].body, "grant_type=client_credentials&scope=a+b");
+}
+
+#[test]
+fn credentials_that_were_named_come_before_the_neighbours() {
+    let provider = Provider::giving(claims(300));
+    let endpoint = format!("{}/token", provider.url);
+    let client = |id: &str| json!({"client_id": id, "client_secret": SECRET, "token_endpoint": endpoint});
+    let desk = Desk::new();
+    for (file, id) in [("client", "least"), ("ingress.client", "stem"), ("named.client", "named")] {
+        desk.write(&format!(".oauth-tokens/{file}.json"), &client(id));
+    }
+    desk.write("elsewhere.json", &client("file"));
+    desk.write(
+        "keycloak.json",
+        &json!({"realm": "r", "auth-server-url": "http://127.0.0.1:9/",
+        "resource": "adapter", "credentials": {"secret": SECRET}}),
+    );
+    fs::write(desk.path("secret"), format!("{SECRET}\n")).expect("it can be written");
+    let endpoint = ("AGENTCTL_TOKEN_ENDPOINT", &*endpoint);
+    let secret = ("AGENTCTL_CLIENT_SECRET", SECRET);
+    for (settings, words, id) in [
+        (&[][..], &[][..], "stem"),
+        (&[], &["--client-id", "named"], "named"),
+        (&[], &["--client-id", "least"], "least"),
+        (&[], &["--client-file", "elsewhere.json"], "file"),
+        (&[("AGENTCTL_CLIENT_FILE", "elsewhere.json")], &["--client-id", "file"], "file"),
+        (&[endpoint], &["--client-file", "keycloak.json"], "adapter"),
+        (&[endpoint, secret], &["--client-file", "elsewhere.json", "--client-id", "env"], "env"),
+        (&[endpoint], &["--client-id", "flags", "--client-secret-file", "secret"], "flags"),
+    ] {
+        desk.run_with(settings, &get(words)).ends(0);
+        let asked = provider.asked().pop().expect("it was asked");
+        assert_eq!(asked.basic(), Some((id.to_owned(), SECRET.to_owned())), "{words:?}");
+    }
+    let asked = provider.lines().len();
+    for (settings, words, code, parts) in [
+        (&[secret][..], &[][..], 2, &["--client-id"][..]),
+        (&[], &["--client-file", "elsewhere.json", "--client-id", "other"], 2, &["this is client 'file'"]),
+        (&[], &["--client-file", "nowhere.json"], 3, &["nowhere.json: there is no such client file"]),
+        (&[], &["--client-id", "x", "--client-secret-file", "nowhere"], 3, &["nowhere: "]),
+        (&[], &["--client-id", "unknown"], 3, &["there are no client credentials"]),
+    ] {
+        desk.run_with(settings, &get(words)).says(code, parts);
+    }
+    assert_eq!(provider.lines().len(), asked, "nothing more was asked");
+}
+
+#[test]
+fn the_token_endpoint_is_discovered_and_the_issuer_compared() {
+    let oidc = "GET /realms/r/.well-known/openid-configuration";
+    let oauth = "GET /.well-known/oauth-authorization-server/realms/r";
+    for (document, issuer, lines) in [
+        (oidc, "/realms/r", &[oidc, "POST /token"][..]),
+        (oauth, "/realms/r", &[oidc, oauth, "POST /token"]),
+        (oidc, "/realms/other", &[oidc]),
+        ("none", "", &[oidc, oauth]),
+    ] {
+        let (desk, issuer) = (Desk::new(), issuer.to_owned());
+        let provider = Provider::new(move |base, asked| match &*asked.line {
+            "POST /token" => given(&claims(300)),
+            line if line == document => {
+                (200, json!({"issuer": format!("{base}{issuer}"), "token_endpoint": format!("{base}/token")}))
+            }
+            _ => (404, json!({})),
+        });
+        let asked = format!("{}/realms/r", provider.url);
+        let run = desk.run_with(&ENVIRONMENT, &get(&["--issuer", &asked]));
+        if lines.contains(&"POST /token") {
+            run.ends(0);
+        } else {
+            run.says(1, &[&asked]);
+        }
+        assert_eq!(provider.lines(), lines);
+    }
+}
+
+#[test]
+fn without_an_issuer_the_gateways_own_is_asked() {
+    let desk = Desk::new();
+    let gateway = Provider::new(|base, asked| match &*asked.line {
+        "GET /.well-known/oauth-authorization-server" => {
+            let methods = ["client_secret_post"];
+            (
+                200,
+                json!({"issuer": "http://issuer", "token_endpoint": format!("{base}/oauth/token"),
+                "token_endpoint_auth_methods_supported": methods}),
+            )
+        }
+        "POST /oauth/token" => given(&claims(300)),
+        _ => (404, json!({})),
+    });
+    desk.run_with(&ENVIRONMENT, &get(&["--gateway", &gateway.url])).ends(0);
+    let asked = gateway.asked().pop().expect("it was asked");
+    assert_eq!(asked.basic(), None, "it takes the secret in the form alone");
+    assert!(asked.body.contains("&client_id=bot&client_secret=s3cr%2Bt"), "{}", asked.body);
+    assert_eq!(desk.read(FILE)["provider"], "embedded");
+    let other = Provider::new(|_, _| (404, json!({})));
+    let run = desk.run_with(&ENVIRONMENT, &get(&["--gateway", &other.url]));
+    run.says(3, &["has no issuer of its own", "--issuer"]);
+}
+
+#[test]
+fn a_refusal_is_told_and_nothing_saved() {
+    let refused = json!({"error": "invalid_client", "error_description": "Invalid \u{1b}[1mcredentials"});
+    for (status, body, code, part) in [
+        (401, refused, 1, "(401 Unauthorized): invalid_client: Invalid \\u{1b}[1mcredentials"),
+        (400, json!({"error": "invalid_scope"}), 1, "(400 Bad Request): invalid_scope"),
+        (503, json!("down"), 1, "(503 Service Unavailable): "),
+        (302, json!({}), 1, "(302 Found): "),
+        (200, json!({}), 1, "holds no access token"),
+        (200, json!({"access_token": "opaque", "token_type": "Bearer"}), 1, "no JWT"),
+        (200, json!({"access_token": jwt(&json!({})), "token_type": "Bearer"}), 1, "no 'exp'"),
+        (200, json!({"access_token": jwt(&claims(300)), "token_type": "DPoP"}), 1, "not of the type Bearer"),
+    ] {
+        let (desk, provider) = (Desk::new(), Provider::new(move |_, _| (status, body.clone())));
+        desk.knows(&format!("{}/token", provider.url));
+        desk.run(&get(&[])).says(code, &[part]);
+        assert!(!desk.path(FILE).exists());
+    }
+}
+
+#[test]
+fn nobody_there_ends_with_4_and_a_plain_secret_with_2() {
+    let desk = Desk::new();
+    desk.knows("http://127.0.0.1:9/token");
+    desk.run(&get(&[])).says(4, &["cannot reach the identity provider at http://127.0.0.1:9/token"]);
+    desk.run(&get(&["--issuer", "http://127.0.0.1:9/"])).says(4, &["127.0.0.1:9"]);
+    for words in
+        [["--token-endpoint", "http://keycloak.invalid/token"], ["--issuer", "http://10.0.0.1/realms/r"]]
+    {
+        desk.run(&get(&words)).says(2, &["plain http", words[1]]);
+    }
+    for wrong in [["--issuer", "localhost"], ["--token-endpoint", "http://user:word@localhost/"]] {
+        desk.run(&get(&wrong)).ends(2);
+    }
+    assert_eq!(desk.run(&get(&["--client-secret", SECRET])).code, 2, "a secret is no flag");
+}
+
+#[test]
+fn a_token_without_groups_is_saved_and_said() {
+    let mut poor = claims(300);
+    poor["groups"] = json!([]);
+    let (desk, provider) = (Desk::new(), Provider::giving(poor));
+    desk.knows(&format!("{}/token", provider.url));
+    let run = desk.run(&get(&[])).ends(0);
+    assert_eq!(run.err, "agentctl: the token of bot names no groups: the gateway will show it nothing\n");
+}

@@ -10,6 +10,7 @@ use boot::log::LogFormat;
 use catalog::CardRules;
 use clap::{Parser, Subcommand};
 use search::{DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource};
+use store::file::FOLD_AFTER;
 use token::Location;
 
 use crate::agents::EndpointRules;
@@ -40,6 +41,10 @@ pub struct Options {
     /// Folder of agent_state.json and of the index.
     #[arg(long, global = true, env = "REGISTRY_STATE", default_value = "state")]
     pub state: PathBuf,
+    /// Bytes of journal from which on it is folded into agent_state.json, which is done in the background,
+    /// and not before the journal is as long as that file.
+    #[arg(long, env = "REGISTRY_FOLD_AFTER", default_value_t = FOLD_AFTER)]
+    pub fold_after: u64,
     /// The access policy, scopes.yml; the auth-server's own copy.
     #[arg(long, env = "REGISTRY_POLICY", default_value = "scopes.yml")]
     policy: PathBuf,

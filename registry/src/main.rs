@@ -57,7 +57,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     }
     let clock = clock();
     let store: Arc<dyn AgentStore> = Arc::new(
-        FileStore::open(&config.state, clock.clone(), HistoryLimits::default())
+        FileStore::open_folding(&config.state, clock.clone(), HistoryLimits::default(), options.fold_after)
             .map_err(|fault| fault.to_string())?,
     );
     let keys = identity_keys(config.identity_keys, &clock)?;

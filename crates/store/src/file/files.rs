@@ -1,12 +1,16 @@
 //! The names in a registry's folder, and the lock on it.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::replace::beside;
 use crate::StoreError;
+
+/// What keeps a second registry off.
+const LOCK: &str = "registry.lock";
 
 /// Where everything is.
 #[derive(Clone, Debug)]
@@ -37,13 +41,35 @@ impl Files {
     /// Makes the folder and takes its lock, so that no second registry writes the same state. The lock goes
     /// with the file that is returned.
     pub(super) fn lock(&self) -> Result<File, StoreError> {
-        let refused = |reason: String| StoreError::Damaged { file: self.folder.clone(), reason };
-        std::fs::create_dir_all(&self.folder).map_err(|cause| refused(format!("cannot be made: {cause}")))?;
-        let lock = File::create(self.folder.join("registry.lock"))
-            .map_err(|cause| refused(format!("cannot be locked: {cause}")))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            refused("another registry runs on this folder: stop it, or choose another".to_owned())
-        })?;
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|cause| self.refused(format!("cannot be made: {cause}")))?;
+        let lock = File::create(self.folder.join(LOCK)).map_err(|cause| self.unlockable(&cause))?;
+        self.exclude_others(&lock)?;
         Ok(lock)
+    }
+
+    /// The same without making anything: where there is no lock, no registry has ever run.
+    pub(super) fn lock_existing(&self) -> Result<Option<File>, StoreError> {
+        let lock = match File::open(self.folder.join(LOCK)) {
+            Ok(lock) => lock,
+            Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(cause) => return Err(self.unlockable(&cause)),
+        };
+        self.exclude_others(&lock)?;
+        Ok(Some(lock))
+    }
+
+    fn exclude_others(&self, lock: &File) -> Result<(), StoreError> {
+        flock(lock, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            self.refused("another registry runs on this folder: stop it, or choose another".to_owned())
+        })
+    }
+
+    fn unlockable(&self, cause: &std::io::Error) -> StoreError {
+        self.refused(format!("cannot be locked: {cause}"))
+    }
+
+    fn refused(&self, reason: String) -> StoreError {
+        StoreError::Damaged { file: self.folder.clone(), reason }
     }
 }

@@ -10,6 +10,7 @@ mod files;
 mod history;
 mod journal;
 mod line;
+mod picture;
 mod reading;
 mod record;
 mod repair;
@@ -35,10 +36,11 @@ use self::writer::{Ask, Outcome, Write, Writer};
 use crate::expected::{Expected, permitted};
 use crate::{AgentStore, Catalogue, Clock, HistoryLimits, Status, StoreError};
 
+pub use picture::picture;
 pub use repair::{Report, check, compact, repair};
 
 /// From how many bytes on a journal is folded, unless the snapshot is longer than that.
-const FOLD_AFTER: u64 = 16 * 1024 * 1024;
+pub const FOLD_AFTER: u64 = 16 * 1024 * 1024;
 
 /// Agents in `agent_state.json` under one folder.
 pub struct FileStore {

@@ -240,3 +240,59 @@ fn torn_end(lines: &[(u64, Result<Recorded, String>)], after: u64) -> Option<usi
 fn at(file: &Path, offset: Option<u64>, reason: String) -> Damage {
     Damage { file: file.to_owned(), offset, reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Change, What};
+
+    /// A journal of records with these batches; `0` is a line that cannot be read.
+    fn torn_after(batches: &[u64]) -> Option<usize> {
+        let lines = batches.iter().zip(1..).map(|(batch, number)| {
+            let path = catalog::EntryPath::parse("/a").expect("a path");
+            let resource = Arc::new(access::Resource::vacant("/a"));
+            let change = Change {
+                number,
+                at: 0,
+                by: String::new(),
+                client_id: None,
+                what: What::Removed,
+                path,
+                fields: Vec::new(),
+                before: Some(resource),
+                after: None,
+                etag: None,
+            };
+            let read = if *batch == 0 {
+                Err("damaged".to_owned())
+            } else {
+                Ok(Recorded { batch: *batch, change, entry: None })
+            };
+            (number, read)
+        });
+        torn_end(&lines.collect::<Vec<_>>(), 0)
+    }
+
+    #[test]
+    fn an_end_is_torn_unless_a_later_batch_proves_that_it_was_whole() {
+        for (batches, expected) in [
+            (&[1, 2, 3][..], None),
+            (&[1, 2, 0], Some(2)),
+            // One batch of three: the disk may have kept its parts in any order.
+            (&[1, 0, 2], Some(1)),
+            (&[0, 1, 1], Some(0)),
+            (&[1, 2, 0, 2], Some(2)),
+            // The batch that begins with 4 was begun after 3 was on the disk.
+            (&[1, 2, 0, 4], None),
+            (&[1, 0, 2, 4], None),
+            // Damage that is proven, and a torn end after it.
+            (&[1, 0, 3, 0], Some(3)),
+            (&[0, 0], Some(0)),
+            (&[], None),
+        ] {
+            assert_eq!(torn_after(batches), expected, "{batches:?}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Flags and environment → one typed configuration, every fault before a port opens.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use access::Policy;
@@ -108,10 +108,17 @@ pub enum Command {
 
 impl Command {
     /// Does it, and prints what came of it.
-    pub fn run(&self, state: &Path) -> ExitCode {
+    pub fn run(&self, options: &Options) -> ExitCode {
         match self {
-            Command::Store(command) => command.run(state),
+            Command::Store(command) => command.run(&options.state, options.rules()),
         }
+    }
+}
+
+impl Options {
+    /// What is loosened about cards.
+    fn rules(&self) -> CardRules {
+        CardRules { allow_plain_http: self.allow_plain_http }
     }
 }
 
@@ -196,7 +203,7 @@ impl Config {
                 socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
                 state: options.state.clone(),
                 trust_plain_headers: options.trust_plain_headers,
-                rules: CardRules { allow_plain_http: options.allow_plain_http },
+                rules: options.rules(),
                 endpoints: EndpointRules { allow_private: options.verify_private },
                 model: ModelSource {
                     local: options.model.clone(),

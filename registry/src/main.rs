@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(10);
 fn main() -> ExitCode {
     let options = Options::parse();
     if let Some(command) = &options.command {
-        return command.run(&options.state);
+        return command.run(&options);
     }
     let config = match Config::load(&options) {
         Ok(config) => config,

@@ -1,11 +1,22 @@
 //! What an operator does with the kept state while the registry is stopped.
 
+mod export;
+mod import;
+mod kept;
+mod lines;
+mod source;
+
 use std::path::Path;
 use std::process::ExitCode;
 
+use catalog::CardRules;
 use clap::Subcommand;
 use store::file::{self, Report};
 use store::{HistoryLimits, StoreError};
+
+use self::export::Export;
+use self::import::Import;
+use self::kept::Kept;
 
 /// `registry store …`.
 #[derive(Debug, Subcommand)]
@@ -16,12 +27,22 @@ pub enum StoreCommand {
     Compact,
     /// Keep everything that can be read; the files as they were are kept beside it.
     Repair,
+    /// Write every agent as JSON lines, for another store or for keeping.
+    #[command(after_long_help = export::EXAMPLES)]
+    Export(Export),
+    /// Take agents from an export, an agent_state.json or the Python system's folder.
+    #[command(after_long_help = import::EXAMPLES)]
+    Import(Import),
 }
 
 impl StoreCommand {
-    /// Does it, and prints what came of it. Exit code 0 when a registry would start, else 1.
-    pub fn run(&self, state: &Path) -> ExitCode {
+    /// Does it, and prints what came of it. Exit code 0 when a registry would start, and everything was
+    /// taken; else 1, and 2 for wrong use.
+    pub fn run(&self, state: &Path, rules: CardRules) -> ExitCode {
+        let kept = || Kept::File(state.to_owned());
         let done: Result<Report, StoreError> = match self {
+            StoreCommand::Export(export) => return export.run(&kept()),
+            StoreCommand::Import(import) => return import.run(&kept(), rules),
             StoreCommand::Check => file::check(state),
             StoreCommand::Compact => file::compact(state, HistoryLimits::default()),
             StoreCommand::Repair => file::repair(state, HistoryLimits::default()),

@@ -1,0 +1,8 @@
+//! `registry store export` and `import`, as an operator runs them.
+
+mod common;
+mod export;
+mod guide;
+mod python;
+mod speed;
+mod stdin;

@@ -6,6 +6,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use agent::Dialect;
 use e2e::{Shared, column, shared};
@@ -13,6 +14,8 @@ use serde_json::{Value, json};
 use xtask::stack::{Stack, build};
 
 static STACK: Shared = Shared::new(|_| {});
+static BINARIES: LazyLock<PathBuf> =
+    LazyLock::new(|| build::servers(build::Profile::Dev).expect("they are built"));
 
 /// A folder with somebody's token, and the binary.
 struct Desk {
@@ -30,11 +33,10 @@ struct Run {
 
 impl Desk {
     async fn of(stack: &Stack, client: &str) -> Self {
-        let binaries = build::servers(build::Profile::Dev).expect("they are built");
         let token = stack.token(client).await.expect("a token");
         let desk = Self {
             folder: shared::folder(client),
-            agentctl: binaries.join("agentctl"),
+            agentctl: BINARIES.join("agentctl"),
             gateway: stack.gateway(),
         };
         desk.write("token.json", &json!({ "access_token": token }));
@@ -81,7 +83,7 @@ async fn an_agent_from_its_registration_to_its_end() {
     let Some(stack) = STACK.get().await else { return };
     let desk = Desk::of(stack, "registry-admin").await;
     let agent = agent::serve(Dialect::V10);
-    desk.write("card.json", &card("/ctl/poet", &agent, "1.0"));
+    desk.write("card.json", &poet(&agent));
 
     let said = desk.run(&["register", "card.json"]).ends(0);
     assert_eq!(said, "/ctl/poet: registered, disabled until: agentctl agent toggle /ctl/poet on\n");
@@ -137,13 +139,13 @@ async fn agents_of_both_dialects_are_tested_and_those_that_only_say_so_fail() {
         ("/ctl/trap", Dialect::SaysV10SpeaksV03, "1.0", 1, "it speaks another version"),
     ] {
         let agent = agent::serve(dialect);
-        desk.write("card.json", &card(path, &agent, version));
+        desk.write("card.json", &echo(path, &agent, version));
         desk.run(&["register", "card.json", "--enable"]).ends(0);
         let said = desk.run(&["test", path]).ends(code);
         assert!(said.contains(says), "{said}");
     }
     // Nobody listens at the discard port of loopback.
-    desk.write("card.json", &card("/ctl/gone", "http://127.0.0.1:9", "1.0"));
+    desk.write("card.json", &echo("/ctl/gone", "http://127.0.0.1:9", "1.0"));
     desk.run(&["register", "card.json", "--enable"]).ends(0);
     desk.run(&["test", "/ctl/gone"]).ends(4);
 
@@ -167,7 +169,7 @@ async fn agents_of_both_dialects_are_tested_and_those_that_only_say_so_fail() {
 async fn who_may_not_is_told_so_and_a_card_with_faults_is_not_sent() {
     let Some(stack) = STACK.get().await else { return };
     let stranger = Desk::of(stack, "stranger-bot").await;
-    stranger.write("card.json", &card("/ctl/stranger", "https://agents.example.com/x", "1.0"));
+    stranger.write("card.json", &echo("/ctl/stranger", "https://agents.example.com/x", "1.0"));
     let refused = stranger.run(&["register", "card.json"]);
     assert!(refused.err.starts_with("agentctl: card.json: refused (403 Forbidden): "), "{}", refused.err);
     refused.ends(1);
@@ -193,11 +195,20 @@ async fn who_may_not_is_told_so_and_a_card_with_faults_is_not_sent() {
     admin.run(&nobody).ends(4);
 }
 
-fn card(path: &str, url: &str, version: &str) -> Value {
+/// The card of the poet, as its agent serves it.
+fn poet(url: &str) -> Value {
     json!({
-        "name": "Poet", "description": "Writes sonnets about software", "path": path, "url": url,
-        "protocol_version": version, "version": "1.0.0", "tags": ["verse"],
+        "name": "Poet", "description": "Writes sonnets about software", "path": "/ctl/poet", "url": url,
+        "protocol_version": "1.0", "version": "1.0.0", "tags": ["verse"],
         "skills": [{"id": "write-sonnets", "name": "Write Sonnets", "description": "Fourteen lines that rhyme",
             "tags": ["verse"]}],
+    })
+}
+
+/// A card that no search for poets finds: the tests share a registry.
+fn echo(path: &str, url: &str, version: &str) -> Value {
+    json!({
+        "name": "Echo", "description": "Repeats what it hears", "path": path, "url": url,
+        "protocol_version": version, "version": "1.0.0", "skills": [],
     })
 }

@@ -91,8 +91,16 @@ impl Admin {
         self.make(&format!("/{realm}/components"), &key).await
     }
 
+    /// Posts what is to be refused: the status and why.
+    pub(crate) async fn refused(&self, path: &str, body: &str) -> String {
+        let request = must(wait::client()).post(format!("{}/admin/realms{path}", self.url));
+        let request = request.bearer_auth(self.token().await).header("content-type", "application/json");
+        let answer = request.body(body.to_owned()).send().await.expect("Keycloak answers");
+        format!("{} {}", answer.status(), answer.text().await.unwrap_or_default())
+    }
+
     /// The administrator's tokens live for a minute: each call has its own.
-    async fn call(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
+    async fn token(&self) -> String {
         let signed_in = form(
             &format!("{}/realms/master/protocol/openid-connect/token", self.url),
             &[
@@ -103,9 +111,12 @@ impl Admin {
             ],
         )
         .await;
-        let token = signed_in["access_token"].as_str().unwrap_or_else(|| panic!("{signed_in}"));
+        signed_in["access_token"].as_str().unwrap_or_else(|| panic!("{signed_in}")).to_owned()
+    }
+
+    async fn call(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> Value {
         let url = format!("{}/admin/realms{path}", self.url);
-        let mut request = must(wait::client()).request(method.clone(), &url).bearer_auth(token);
+        let mut request = must(wait::client()).request(method.clone(), &url).bearer_auth(self.token().await);
         if let Some(body) = body {
             request = request.json(body);
         }

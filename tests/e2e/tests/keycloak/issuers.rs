@@ -23,6 +23,17 @@ async fn an_issuer_has_the_spellings_that_are_configured() {
     }
 }
 
+/// The admin API fills no placeholders in: taken as it stands, the file would make secrets that everybody can
+/// read.
+#[tokio::test]
+async fn the_realm_file_is_refused_where_its_placeholders_are_not_filled_in() {
+    let Some((keycloak, _)) = world().await else { return };
+    let file = xtask::root().join(format!("keycloak/{REALM}-realm.json"));
+    let text = std::fs::read_to_string(file).expect("it is in the tree");
+    let answer = Admin::of(keycloak).refused("", &text.replacen(REALM, "as-it-stands", 1)).await;
+    assert!(answer.starts_with("400"), "{answer}");
+}
+
 #[tokio::test]
 async fn other_realms_are_strangers() {
     let Some((keycloak, stack)) = world().await else { return };

@@ -2,6 +2,7 @@
 //! but those of its outage. Whoever changes a realm has one of his own.
 
 mod admin;
+mod agentctl;
 mod guide;
 mod issuers;
 mod keys;
@@ -24,6 +25,8 @@ use self::admin::Admin;
 const LOOSE: &str = "loose";
 const MANY_KEYS: &str = "many-keys";
 const TURNING: &str = "turning";
+/// One whose clients get no mappers by themselves: a realm as others have it.
+const BARE: &str = "bare";
 /// One that it does not.
 const FOREIGN: &str = "foreign";
 
@@ -56,6 +59,8 @@ async fn start() -> Result<Keycloak, String> {
     admin.make_realm(MANY_KEYS, |_| {}).await;
     admin.make_realm(TURNING, |_| {}).await;
     admin.make_realm(FOREIGN, |_| {}).await;
+    let bare = |realm: &mut Value| ["audience", "groups"].iter().for_each(|name| drop_mapper(realm, name));
+    admin.make_realm(BARE, bare).await;
     Ok(keycloak)
 }
 
@@ -84,7 +89,8 @@ fn trusted(keycloak: &Keycloak) -> Value {
     let strict = |name: &str| json!({"issuer": realm(name), "audiences": [AUDIENCE], "method": "keycloak"});
     let mut first = strict(REALM);
     first["aliases"] = json!([format!("{}/realms/{REALM}", keycloak.other_url())]);
-    json!([first, {"issuer": realm(LOOSE), "audience": "optional"}, strict(MANY_KEYS), strict(TURNING)])
+    json!([first, {"issuer": realm(LOOSE), "audience": "optional"}, strict(MANY_KEYS), strict(TURNING),
+        strict(BARE)])
 }
 
 fn drop_mapper(realm: &mut Value, name: &str) {

@@ -17,8 +17,9 @@ use super::admin::{Admin, form};
 use super::keys::becomes;
 use super::{must, planned, secret, token, validate};
 
-/// Callers at once.
+/// Callers at once, and the pause each makes after three requests.
 const CALLERS: usize = 8;
+const PAUSE: Duration = Duration::from_millis(10);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_of_keycloak_is_none_of_ours() {
@@ -156,6 +157,8 @@ async fn ask(lob: Caller, agent: Caller, stop: Arc<AtomicBool>) -> usize {
         }
         agent.post("/api/agents/data-analysis/toggle?enabled=true").await.must_be(200);
         answers += 3;
+        // Steady, not as fast as can be: a restart of Keycloak beside it is part of the test.
+        tokio::time::sleep(PAUSE).await;
     }
     answers
 }

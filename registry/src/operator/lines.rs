@@ -8,7 +8,7 @@ use catalog::json;
 use serde_json::{Map, Value};
 use store::Catalogue;
 
-use super::source::{Found, Place, Source, SourceFault};
+use super::source::{Found, Place, Source, SourceFault, unread};
 
 /// The form that is written and read here.
 const FORM: u64 = 1;
@@ -83,7 +83,7 @@ fn agent(line: &[u8], place: Place) -> Found {
     let mut fields = match json::read_nested(line, json::MAX_NESTING + LEVELS) {
         Ok(Value::Object(fields)) => fields,
         Ok(_) => return refused(None, "the line is no object".to_owned()),
-        Err(fault) => return refused(None, fault.to_string()),
+        Err(fault) => return refused(None, unread(fault)),
     };
     let text = |fields: &mut Map<String, Value>, name| match fields.shift_remove(name) {
         Some(Value::String(text)) => Some(text),

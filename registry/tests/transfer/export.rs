@@ -127,7 +127,7 @@ fn every_line_that_cannot_be_taken_is_named() {
     let done = folder.import("one", &[&folder.file("x.jsonl", &(lines.join("\n") + "\n"))]).is(1);
     assert_eq!(done.counts(), [9, 1, 0, 0, 0, 8, 0]);
     let said = |path: &str| done.said(path).join(" | ");
-    assert!(done.said("").iter().any(|said| said.starts_with("x.jsonl:3 refused: the body is not JSON")));
+    assert!(done.said("").iter().any(|said| said.starts_with("x.jsonl:3 refused: is not JSON")));
     assert!(
         done.said("").iter().any(|said| said.starts_with("x.jsonl:8 refused: the key 'name' stands twice"))
     );

@@ -3,6 +3,7 @@
 mod common;
 mod export;
 mod guide;
+mod interrupted;
 mod python;
 mod speed;
 mod stdin;

@@ -98,7 +98,7 @@ fn everything_that_is_refused_or_doubtful_is_said_once() {
     assert!(done.said("/net-mender")[0].contains("net-mender_agent.json too: keep one of them"));
     let broken = done.said("");
     assert_eq!(broken.len(), 1);
-    assert!(broken[0].starts_with("rope-maker_agent.json refused: the body is not JSON"), "{broken:?}");
+    assert!(broken[0].starts_with("rope-maker_agent.json refused: is not JSON"), "{broken:?}");
     let report = done.report();
     let notes: Vec<&str> =
         report["notes"].as_array().expect("a list").iter().filter_map(Value::as_str).collect();

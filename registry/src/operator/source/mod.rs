@@ -8,7 +8,7 @@ use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
-use catalog::json;
+use catalog::json::{self, JsonFault};
 use serde_json::{Map, Value};
 
 use super::lines;
@@ -128,7 +128,7 @@ fn from_bytes(name: &str, folder: Option<&Path>, bytes: &[u8]) -> Result<Source,
         return unknown("is empty");
     }
     let value = json::read_nested(bytes, json::MAX_NESTING + LEVELS)
-        .map_err(|fault| SourceFault::Damaged(format!("{name}: {fault}; nothing was imported")))?;
+        .map_err(|fault| SourceFault::Damaged(format!("{name}: {}; nothing was imported", unread(fault))))?;
     let Value::Object(mut state) = value else { return unknown("is no JSON object") };
     if let Some(Value::Object(agents)) = state.get_mut("agents") {
         let agents = std::mem::take(agents);
@@ -143,4 +143,12 @@ fn from_bytes(name: &str, folder: Option<&Path>, bytes: &[u8]) -> Result<Source,
     unknown(
         "is neither the guide's {\"agents\": {…}} nor the Python system's {\"enabled\": […], \"disabled\": […]}",
     )
+}
+
+/// Why bytes that are no request's body are no JSON.
+pub(super) fn unread(fault: JsonFault) -> String {
+    match fault {
+        JsonFault::NotJson(reason) => format!("is not JSON: {reason}"),
+        JsonFault::Refused(reason) => reason,
+    }
 }

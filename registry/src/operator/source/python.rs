@@ -10,7 +10,7 @@ use catalog::json;
 use serde_json::{Map, Value, json};
 
 use super::keys::Keys;
-use super::{Found, Place, STATE, Source, SourceFault};
+use super::{Found, Place, STATE, Source, SourceFault, unread};
 
 /// How the names of the agents' files end.
 const ENDING: &str = "_agent.json";
@@ -120,7 +120,7 @@ fn agent(file: &Path, lists: Option<&Lists>, keys: &mut Keys, contradicted: &mut
     let mut card = match json::read(&bytes) {
         Ok(Value::Object(card)) => card,
         Ok(_) => return refused(None, "is no card: must be an object".to_owned()),
-        Err(fault) => return refused(None, fault.to_string()),
+        Err(fault) => return refused(None, unread(fault)),
     };
     let Some(path) = card.get("path").and_then(Value::as_str).map(str::to_owned) else {
         return refused(None, "path: is required; the file's name does not tell it".to_owned());

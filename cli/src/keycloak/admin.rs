@@ -81,20 +81,21 @@ impl Admin {
     /// Makes something; `false` when somebody else made it first.
     pub(super) fn make(&self, path: &str, body: &Value, what: &str) -> Result<bool, Failure> {
         let answer = self.send(Method::POST, path, Some(body), what)?;
-        self.there(&answer, what).map(|()| answer.status != StatusCode::CONFLICT)
+        if answer.status == StatusCode::CONFLICT {
+            return Ok(false);
+        }
+        self.good(answer, what).map(|_| true)
     }
 
     /// Asks for something new; returns what came of it.
     pub(super) fn renew(&self, path: &str, what: &str) -> Result<Value, Failure> {
-        let answer = self.send(Method::POST, path, None, what)?;
-        self.there(&answer, what)?;
+        let answer = self.good(self.send(Method::POST, path, None, what)?, what)?;
         serde_json::from_str(&answer.body).map_err(|_| self.failure(what, "the answer is no JSON"))
     }
 
     /// Puts something where it belongs.
     pub(super) fn put(&self, path: &str, body: Option<&Value>, what: &str) -> Result<(), Failure> {
-        let answer = self.send(Method::PUT, path, body, what)?;
-        self.there(&answer, what)
+        self.good(self.send(Method::PUT, path, body, what)?, what).map(drop)
     }
 
     /// Takes something away; that it is gone already is as good.
@@ -116,16 +117,18 @@ impl Admin {
             StatusCode::NOT_FOUND | StatusCode::CONFLICT => Ok(answer),
             StatusCode::FORBIDDEN => {
                 let needs = "manage-clients, manage-users and query-groups of realm-management";
-                let why =
-                    format!("'{name}' may not administer the realm '{realm}': it needs the roles {needs}");
+                let why = format!(
+                    "'{name}' may not administer the realm '{realm}': it needs the roles {needs}, in its tokens"
+                );
                 Err(self.failure(what, &why))
             }
             status => Err(self.failure(what, &format!("{} ({status})", why(&answer)))),
         }
     }
 
-    fn there(&self, answer: &Answer, what: &str) -> Result<(), Failure> {
-        if answer.status == StatusCode::NOT_FOUND { Err(self.failure(what, &why(answer))) } else { Ok(()) }
+    /// An answer that is nothing but good.
+    fn good(&self, answer: Answer, what: &str) -> Result<Answer, Failure> {
+        if answer.status.is_success() { Ok(answer) } else { Err(self.failure(what, &why(&answer))) }
     }
 
     /// What could not be done, and why.

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use access::{LivePolicy, Policy};
 use common::{Answer, NOW, Role, SHIPPED, World, card};
 use poem::Request;
 use poem::http::Method;
@@ -188,6 +189,21 @@ async fn of_what_is_hidden_only_its_going_is_told() {
         what,
         ["registered", "updated", "updated", "updated", "removed", "registered", "removed", "registered"]
     );
+}
+
+#[tokio::test]
+async fn who_may_list_and_not_read_is_told_that_and_no_more() {
+    let policy = "group_mappings: {a2a-agent-admin: [a2a-agent-admin], registry-users-lob1: [lister]}\n\
+        UI-Scopes: {lister: {list_agents: [all]}}\n";
+    let world = World::with(|app| {
+        app.policy = LivePolicy::new(Policy::parse(policy).expect("a policy"), false, NOW);
+    });
+    register(&world, card("/a", "A", "d")).await;
+    patch(&world, "/a", json!({"description": "x"})).await;
+    let told = page(&world, Role::Lob1, "?since=1").await;
+    let bare = json!({"change": 2, "at": "2025-11-09T10:30:00Z", "what": "updated", "path": "/a"});
+    assert_eq!(told["changes"], json!([bare]));
+    world.ask(Role::Lob1, "GET", "/api/agents/a/history", None).await.is(403);
 }
 
 #[tokio::test]
@@ -431,4 +447,11 @@ async fn health_and_metrics_say_how_the_store_is() {
         assert!(text.lines().any(|held| held == line), "{line}: {text}");
     }
     assert!(text.contains("registry_journal_bytes "), "{text}");
+    // What cannot be kept is said to be so, and reading goes on.
+    world.app.store.close().await;
+    let refused =
+        world.ask(Role::Guide, "POST", "/api/agents/register", Some(card("/b", "B", "d"))).await.is(503);
+    assert_eq!(refused.json()["code"], "store_unavailable");
+    assert!(refused.header("retry-after") == "5" && refused.text.contains("reading works"), "{refused:?}");
+    world.ask(Role::Guide, "GET", "/api/agents/a", None).await.is(200);
 }

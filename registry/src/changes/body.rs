@@ -6,7 +6,7 @@ use poem_openapi::payload::{Json, Payload};
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef};
 use poem_openapi::types::ToJSON;
 use poem_openapi::{ApiResponse, Object, ResponseContent};
-use store::{Change, What};
+use store::Change;
 
 use super::page::Page;
 use super::reader::Reader;
@@ -29,30 +29,25 @@ pub(crate) struct ToldChange {
     what: String,
     /// Where the entry lives.
     path: String,
-    /// The username of who did it; not with `removed`.
+    /// The username of who did it; to those who may read the card, and not with `removed`.
     by: Option<String>,
-    /// With `updated`, `enabled` and `disabled`: the card's top-level keys that have other values.
+    /// With `updated`, `enabled` and `disabled`, to those who may read the card: its top-level keys that
+    /// have other values.
     fields: Option<Vec<String>>,
-    /// The entity tag of the card since; not with `removed`.
+    /// The entity tag of the card since; to those who may read it, and not with `removed`.
     etag: Option<String>,
 }
 
 impl ToldChange {
     pub(super) fn new(change: &Change, sight: Sight) -> ToldChange {
-        let what = match sight {
-            Sight::Whole => change.what,
-            Sight::Appeared => What::Registered,
-            Sight::Gone => What::Removed,
-        };
-        let (gone, whole) = (sight == Sight::Gone, sight == Sight::Whole);
         ToldChange {
             change: change.number,
             at: instant(change.at),
-            what: what.name().to_owned(),
+            what: sight.what.name().to_owned(),
             path: change.path.to_string(),
-            by: (!gone).then(|| change.by.clone()),
-            fields: whole.then(|| change.fields.clone()),
-            etag: change.etag.clone().filter(|_| !gone),
+            by: sight.card.then(|| change.by.clone()),
+            fields: sight.fields.then(|| change.fields.clone()),
+            etag: change.etag.clone().filter(|_| sight.card),
         }
     }
 

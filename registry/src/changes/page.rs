@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use access::Action;
 use store::Change;
 
-use super::sight::{Sight, sight};
+use super::sight::{Eyes, Sight};
 use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -36,7 +35,7 @@ pub(super) async fn page(
     let picture = app.store.catalogue();
     let log = picture.changes();
     let changes = log.since(since).ok_or(ApiError::Forgotten(log.last()))?;
-    let view = caller.view(Action::ListAgents);
+    let eyes = Eyes::of(caller);
     let mut page = Page { changes: Vec::new(), last: since, more: false };
     for (looked, change) in changes.enumerate() {
         if page.changes.len() == limit || looked == SCAN {
@@ -44,7 +43,7 @@ pub(super) async fn page(
             break;
         }
         page.last = change.number;
-        page.changes.extend(sight(&picture, &view, change).map(|sight| (change.clone(), sight)));
+        page.changes.extend(eyes.look(&picture, change).map(|sight| (change.clone(), sight)));
     }
     Ok(page)
 }

@@ -5,14 +5,13 @@
 
 use std::sync::Arc;
 
-use access::Action;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::event;
 use super::followers::Place;
 use super::page::{SCAN, catch_up};
-use super::sight::sight;
+use super::sight::Eyes;
 use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -107,13 +106,13 @@ impl Following {
             event::reset(text, log.last());
             return true;
         };
-        let view = self.caller.view(Action::ListAgents);
+        let eyes = Eyes::of(&self.caller);
         for (looked, change) in changes.enumerate() {
             if looked == SCAN || text.len() >= CHUNK {
                 return false;
             }
             self.position = change.number;
-            if let Some(sight) = sight(&picture, &view, change) {
+            if let Some(sight) = eyes.look(&picture, change) {
                 event::change(text, change, sight);
                 self.sent = change.number;
             }

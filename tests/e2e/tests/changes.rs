@@ -118,7 +118,7 @@ async fn everybody_follows_what_he_sees(stack: &Stack, admin: &Caller) {
         let told = all.change().await;
         assert_eq!(
             (&told["what"], &told["path"], &told["by"]),
-            (&json!(what), &json!(path), &json!("registry-admin"))
+            (&json!(what), &json!(path), &json!("service-account-registry-admin"))
         );
         if path == "/code-reviewer" {
             assert_eq!(some.change().await, told);

@@ -10,11 +10,11 @@ use boot::log::LogFormat;
 use catalog::CardRules;
 use clap::{Parser, Subcommand};
 use search::{DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource};
-use store::file::FOLD_AFTER;
 use token::Location;
 
 use crate::agents::EndpointRules;
 use crate::operator::StoreCommand;
+use crate::storage::{Storage, StorageOptions};
 
 /// The agent registry.
 ///
@@ -41,10 +41,8 @@ pub struct Options {
     /// Folder of agent_state.json and of the index.
     #[arg(long, global = true, env = "REGISTRY_STATE", default_value = "state")]
     pub state: PathBuf,
-    /// Bytes of journal from which on it is folded into agent_state.json, which is done in the background,
-    /// and not before the journal is as long as that file.
-    #[arg(long, env = "REGISTRY_FOLD_AFTER", default_value_t = FOLD_AFTER)]
-    pub fold_after: u64,
+    #[command(flatten)]
+    storage: StorageOptions,
     /// The access policy, scopes.yml; the auth-server's own copy.
     #[arg(long, env = "REGISTRY_POLICY", default_value = "scopes.yml")]
     policy: PathBuf,
@@ -104,6 +102,8 @@ pub enum Command {
     /// Look at the kept state, or put it in order; the registry must be stopped.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Make or change the tables of the database, for --store postgres.
+    Migrate,
 }
 
 impl Command {
@@ -111,6 +111,16 @@ impl Command {
     pub fn run(&self, options: &Options) -> ExitCode {
         match self {
             Command::Store(command) => command.run(&options.state, options.rules()),
+            Command::Migrate => match options.storage.migrate() {
+                Ok(()) => {
+                    println!("registry: the tables are ready");
+                    ExitCode::SUCCESS
+                }
+                Err(reason) => {
+                    eprintln!("registry: {reason}");
+                    ExitCode::FAILURE
+                }
+            },
         }
     }
 }
@@ -142,8 +152,8 @@ pub struct Config {
     pub admin_listen: Option<SocketAddr>,
     /// The socket to serve on as well, and the group that may use it.
     pub socket: Option<(PathBuf, Option<String>)>,
-    /// Where the state lives.
-    pub state: PathBuf,
+    /// Where agents are kept.
+    pub storage: Storage,
     /// Who may do what.
     pub policy: Policy,
     /// Its file, followed for changes.
@@ -190,29 +200,32 @@ impl Config {
         if let Err(fault) = boot::log::check(&options.log) {
             faults.push(format!("--log: {fault}"));
         }
-        match (listen, policy, keys) {
-            (Some(listen), Some(policy), Some(identity_keys)) if faults.is_empty() => Ok(Config {
-                listen,
-                admin_listen,
-                policy,
-                policy_file: options.policy.clone(),
-                strict_policy: options.strict_policy,
-                audit: options.audit.clone().unwrap_or_default(),
-                identity_keys,
-                public_url,
-                socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
-                state: options.state.clone(),
-                trust_plain_headers: options.trust_plain_headers,
-                rules: options.rules(),
-                endpoints: EndpointRules { allow_private: options.verify_private },
-                model: ModelSource {
-                    local: options.model.clone(),
-                    repository: options.model_repository.clone(),
-                    revision: options.model_revision.clone(),
-                    cache: None,
-                    offline: options.offline,
-                },
-            }),
+        let storage = options.storage.chosen(&options.state, &mut faults);
+        match (listen, policy, keys, storage) {
+            (Some(listen), Some(policy), Some(identity_keys), Some(storage)) if faults.is_empty() => {
+                Ok(Config {
+                    listen,
+                    admin_listen,
+                    policy,
+                    policy_file: options.policy.clone(),
+                    strict_policy: options.strict_policy,
+                    audit: options.audit.clone().unwrap_or_default(),
+                    identity_keys,
+                    public_url,
+                    socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
+                    storage,
+                    trust_plain_headers: options.trust_plain_headers,
+                    rules: options.rules(),
+                    endpoints: EndpointRules { allow_private: options.verify_private },
+                    model: ModelSource {
+                        local: options.model.clone(),
+                        repository: options.model_repository.clone(),
+                        revision: options.model_revision.clone(),
+                        cache: None,
+                        offline: options.offline,
+                    },
+                })
+            }
             _ => Err(faults),
         }
     }

@@ -3,6 +3,9 @@
 //! The index is never the truth: it follows the store one path at a time, a failure is
 //! logged and caught up by the next sweep, and it can be deleted at any time.
 
+mod others;
+mod shared;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +14,14 @@ use std::time::Duration;
 
 use access::{Action, Resource};
 use arc_swap::ArcSwap;
-use catalog::EntryPath;
-use search::{Bert, Embedder, Engine, Hit, ModelSource, SavedVectors, VectorsError};
+use catalog::{AgentEntry, EntryPath};
+use search::{Bert, Embedder, Engine, Hit, ModelSource, SavedVectors, TextHash, VectorsError};
 use store::AgentStore;
 use tokio::sync::Semaphore;
 
 use crate::identity::Caller;
+
+pub use self::shared::SharedVectors;
 
 /// How often everything is compared with the store, and changed vectors are saved.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -60,12 +65,23 @@ struct Inner {
     /// Embedding is pure computing: more at a time than there are cores only waits.
     cores: Arc<Semaphore>,
     vectors: Option<PathBuf>,
+    /// Where other replicas' vectors are.
+    shared: Option<SharedVectors>,
     unsaved: AtomicBool,
 }
 
 impl Index {
     /// An index that is still without a model; vectors are kept in the file `vectors`.
     pub fn new(store: Arc<dyn AgentStore>, vectors: Option<PathBuf>) -> Index {
+        Index::with(store, vectors, None)
+    }
+
+    /// One that shares its vectors with other replicas' instead.
+    pub fn sharing(store: Arc<dyn AgentStore>, shared: SharedVectors) -> Index {
+        Index::with(store, None, Some(shared))
+    }
+
+    fn with(store: Arc<dyn AgentStore>, vectors: Option<PathBuf>, shared: Option<SharedVectors>) -> Index {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Index(Arc::new(Inner {
             store,
@@ -75,6 +91,7 @@ impl Index {
             hasher: ahash::RandomState::new(),
             cores: Arc::new(Semaphore::new(cores)),
             vectors,
+            shared,
             unsaved: AtomicBool::new(false),
         }))
     }
@@ -123,11 +140,15 @@ impl Index {
             }
         }
         let engine = Arc::new(engine);
+        self.0.borrow(&engine);
         self.0.fill(&engine);
         self.0.state.store(Arc::new(State::Ready(engine.clone())));
         // What was written while the index was being filled was followed by nobody.
         self.0.sweep();
         engine.cool();
+        if let Some(shared) = &self.0.shared {
+            shared.keep_only(engine.fingerprint(), engine.texts());
+        }
         tracing::info!(entries = engine.len(), "semantic search is ready");
         self.save();
     }
@@ -218,6 +239,16 @@ impl Inner {
         done.await.map_err(|panic| panic.to_string())
     }
 
+    /// Takes all vectors that other replicas have computed, at once.
+    fn borrow(&self, engine: &Engine<Facts>) {
+        let Some(shared) = &self.shared else { return };
+        let catalogue = self.store.catalogue();
+        let lacking =
+            |entry: &Arc<AgentEntry>| engine.lacks(entry.path.as_str(), &catalog::text::of_agent(entry));
+        let hashes: Vec<TextHash> = catalogue.iter().filter_map(lacking).collect();
+        engine.lend(shared.find_now(engine.fingerprint(), &hashes));
+    }
+
     /// Indexes the whole catalogue on all cores.
     fn fill(&self, engine: &Engine<Facts>) {
         let paths: Vec<EntryPath> = self.store.catalogue().iter().map(|entry| entry.path.clone()).collect();
@@ -234,14 +265,16 @@ impl Inner {
 
     /// Indexes whatever differs from the store.
     fn sweep(&self) {
+        self.stale().iter().for_each(|path| self.follow(path));
+    }
+
+    /// The paths where the index differs from the store.
+    fn stale(&self) -> Vec<EntryPath> {
         let catalogue = self.store.catalogue();
-        let stale: Vec<EntryPath> = {
-            let indexed = self.indexed();
-            let changed = catalogue.iter().filter(|entry| indexed.get(&entry.path) != Some(&entry.etag));
-            let gone = indexed.keys().filter(|path| catalogue.get(path).is_none());
-            changed.map(|entry| &entry.path).chain(gone).cloned().collect()
-        };
-        stale.iter().for_each(|path| self.follow(path));
+        let indexed = self.indexed();
+        let changed = catalogue.iter().filter(|entry| indexed.get(&entry.path) != Some(&entry.etag));
+        let gone = indexed.keys().filter(|path| catalogue.get(path).is_none());
+        changed.map(|entry| &entry.path).chain(gone).cloned().collect()
     }
 
     fn follow(&self, path: &EntryPath) {
@@ -259,9 +292,16 @@ impl Inner {
                 self.indexed().remove(path);
             }
             Some(entry) => {
-                let facts = Facts { resource: entry.resource.clone(), enabled: entry.enabled };
-                match engine.upsert(path.as_str(), &catalog::text::of_agent(entry), facts) {
+                let text = catalog::text::of_agent(entry);
+                let lacking = engine.lacks(path.as_str(), &text);
+                let borrowed = lacking.is_some_and(|hash| self.borrow_one(engine, hash));
+                match engine.upsert(path.as_str(), &text, Facts::of(entry)) {
                     Ok(()) => {
+                        if let (Some(hash), Some(shared)) = (lacking, &self.shared) {
+                            engine.give_back(&[hash]);
+                            let computed = engine.vector(path.as_str()).filter(|_| !borrowed);
+                            computed.into_iter().for_each(|vector| shared.keep(engine.fingerprint(), vector));
+                        }
                         self.indexed().insert(path.clone(), entry.etag.clone());
                     }
                     Err(error) => tracing::error!(%path, %error, "not indexed; the next sweep tries again"),
@@ -269,6 +309,15 @@ impl Inner {
             }
         }
         self.unsaved.store(true, Ordering::Release);
+    }
+
+    /// Takes one vector that another replica has computed, if any has.
+    fn borrow_one(&self, engine: &Engine<Facts>, text: TextHash) -> bool {
+        let Some(shared) = &self.shared else { return false };
+        let found = shared.find_now(engine.fingerprint(), &[text]);
+        let is_there = !found.is_empty();
+        engine.lend(found);
+        is_there
     }
 
     fn indexed(&self) -> std::sync::MutexGuard<'_, HashMap<EntryPath, String>> {

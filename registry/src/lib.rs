@@ -16,6 +16,7 @@ pub mod operator;
 mod policy;
 mod routes;
 mod server;
+pub mod storage;
 
 pub use app::App;
 pub use changes::{FollowLimits, Followers};

@@ -10,10 +10,7 @@ use boot::audit::Audit;
 use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
-use registry::indexing::Index;
 use registry::{App, Bound, Followers, Metrics, Seal, bind, endpoint, operators_endpoint};
-use store::file::FileStore;
-use store::{AgentStore, HistoryLimits};
 use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
 
 /// How long requests in flight may take after the signal to stop.
@@ -56,12 +53,8 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         );
     }
     let clock = clock();
-    let store: Arc<dyn AgentStore> = Arc::new(
-        FileStore::open_folding(&config.state, clock.clone(), HistoryLimits::default(), options.fold_after)
-            .map_err(|fault| fault.to_string())?,
-    );
+    let (store, index) = config.storage.open(clock.clone()).await.map_err(|fault| fault.to_string())?;
     let keys = identity_keys(config.identity_keys, &clock)?;
-    let index = Index::new(store.clone(), Some(config.state.join("vectors.bin")));
     let app = Arc::new(App {
         policy: LivePolicy::new(config.policy, config.strict_policy, (clock)()),
         audit: Audit::start(&config.audit).map_err(|fault| format!("--audit: {fault}"))?,
@@ -78,6 +71,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     let bound = bind(config.listen, config.socket).await?;
     let following = tokio::spawn(follow_policy(app.clone(), watch));
     let indexing = tokio::spawn(index.clone().run(config.model));
+    let others = tokio::spawn(index.clone().follow_others());
     let admin = match config.admin_listen {
         Some(address) => Some(bind(address, None).await?),
         None => None,
@@ -102,6 +96,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     let server = poem::Server::new_with_acceptor(bound.acceptor);
     let served = server.run_with_graceful_shutdown(endpoint(&app), stopped, Some(GRACE)).await;
     indexing.abort();
+    others.abort();
     following.abort();
     index.save();
     app.store.close().await;

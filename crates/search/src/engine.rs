@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::graph::Graph;
 use crate::index::{Limits, Route, Rows, TextHash};
 use crate::matrix::to_half;
-use crate::{Embedder, SavedVectors, SearchError, VectorsError};
+use crate::{Embedder, SavedVectors, SearchError, VectorsError, vectors};
 
 /// One answer of a search.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,6 +168,48 @@ impl<F: Clone + Send + Sync> Engine<F> {
     /// Drops vectors of an earlier run that no key uses; they would be saved again otherwise.
     pub fn cool(&self) {
         self.write().warm = HashMap::new();
+    }
+
+    /// The hash of the text under which a vector would have to be made for it, if it is kept under this key:
+    /// none when there is one already.
+    pub fn lacks(&self, key: &str, text: &str) -> Option<TextHash> {
+        let hash = hash(text);
+        let state = self.read();
+        let is_kept = state.rows.get(key).is_some_and(|(row, _)| row.text == hash);
+        (!is_kept && !state.warm.contains_key(&hash)).then_some(hash)
+    }
+
+    /// Takes vectors that another engine of the same fingerprint has made, so that the next upserts of their
+    /// texts embed nothing. Those that cannot be such are left out: whatever brought them spoiled them.
+    pub fn lend(&self, vectors: impl IntoIterator<Item = (TextHash, Vec<u8>)>) {
+        let vectors = vectors.into_iter().filter_map(|(text, bytes)| {
+            let vector = vectors::read_row(&bytes, self.embedder.dimensions())?;
+            vectors::is_of_length_one(&vector).then_some((text, vector))
+        });
+        let vectors: Vec<_> = vectors.collect();
+        self.write().warm.extend(vectors);
+    }
+
+    /// Forgets what was lent and is not kept under any key.
+    pub fn give_back<'a>(&self, texts: impl IntoIterator<Item = &'a TextHash>) {
+        let mut state = self.write();
+        texts.into_iter().for_each(|text| drop(state.warm.remove(text)));
+    }
+
+    /// The vector of a key, and the hash of its text, as [`Engine::lend`] takes them.
+    pub fn vector(&self, key: &str) -> Option<(TextHash, Vec<u8>)> {
+        let state = self.read();
+        state.rows.get(key).map(|(row, vector)| (row.text, vectors::print_row(vector)))
+    }
+
+    /// The hash of every text that is kept.
+    pub fn texts(&self) -> Vec<TextHash> {
+        self.read().rows.vectors().map(|(text, _)| text).collect()
+    }
+
+    /// Names model and recipe of the vectors.
+    pub fn fingerprint(&self) -> &str {
+        self.embedder.fingerprint()
     }
 
     /// Saves all vectors in one file, whole or not at all. A folder that is missing is an error.

@@ -51,7 +51,7 @@ pub(crate) enum Route {
 }
 
 /// SHA-256 of a text.
-pub(crate) type TextHash = [u8; 32];
+pub type TextHash = [u8; 32];
 
 pub(crate) struct Row<F> {
     pub(crate) key: Arc<str>,
@@ -87,6 +87,10 @@ impl<F> Rows<F> {
 
     pub(crate) fn len(&self) -> usize {
         self.rows.len()
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<(&Row<F>, &[f16])> {
+        self.by_key.get(key).map(|row| (&self.rows[*row], self.matrix.row(*row)))
     }
 
     pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Row<F>> {

@@ -26,6 +26,7 @@ pub use embed::Embedder;
 pub use engine::{Engine, Hit};
 pub use error::{ModelError, SearchError, VectorsError};
 pub use hashed::HashedWords;
+pub use index::TextHash;
 pub use model::{DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelFiles, ModelSource};
 pub use threads::single_threaded_maths;
 pub use vectors::SavedVectors;

@@ -98,12 +98,9 @@ impl SavedVectors {
         out.write_all(self.fingerprint.as_bytes())?;
         out.write_all(&(self.dimensions as u32).to_le_bytes())?;
         out.write_all(&(self.entries.len() as u64).to_le_bytes())?;
-        let mut row = Vec::with_capacity(self.dimensions * 2);
         for (text, vector) in &self.entries {
-            row.clear();
-            row.extend(vector.reinterpret_cast().iter().flat_map(|bits| bits.to_le_bytes()));
             out.write_all(text)?;
-            out.write_all(&row)?;
+            out.write_all(&print_row(vector))?;
         }
         Ok(())
     }
@@ -131,11 +128,28 @@ impl SavedVectors {
         }
         let entries = rest.0.chunks_exact(entry).filter_map(|entry| {
             let (text, vector) = entry.split_first_chunk::<HASH>()?;
-            let vector = vector.as_chunks::<2>().0.iter().map(|value| f16::from_le_bytes(*value));
-            Some((*text, vector.collect()))
+            Some((*text, read_row(vector, dimensions)?))
         });
         Ok(Self { fingerprint: fingerprint.to_owned(), dimensions, entries: entries.collect() })
     }
+}
+
+/// A vector's bytes.
+pub(crate) fn print_row(vector: &[f16]) -> Vec<u8> {
+    vector.reinterpret_cast().iter().flat_map(|bits| bits.to_le_bytes()).collect()
+}
+
+/// A vector out of its bytes, if there are as many as it needs.
+pub(crate) fn read_row(bytes: &[u8], dimensions: usize) -> Option<Box<[f16]>> {
+    let (values, rest) = bytes.as_chunks::<2>();
+    let is_whole = rest.is_empty() && values.len() == dimensions;
+    is_whole.then(|| values.iter().map(|value| f16::from_le_bytes(*value)).collect())
+}
+
+/// Whether it is one that an embedder makes, as far as halves can tell: a NaN would spoil every answer.
+pub(crate) fn is_of_length_one(vector: &[f16]) -> bool {
+    let length = vector.iter().map(|value| value.to_f32().powi(2)).sum::<f32>().sqrt();
+    (0.98..=1.02).contains(&length)
 }
 
 /// Sums up what is written through it.

@@ -1,0 +1,188 @@
+//! Which store: flags and environment → one that is open.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use boot::secret::Secret;
+use clap::{Args, ValueEnum};
+use store::file::{FOLD_AFTER, FileStore};
+use store::postgres::{DatabaseUrl, Follow, PostgresOptions, PostgresStore, migrate};
+use store::{AgentStore, Clock, HistoryLimits, StoreError};
+
+use crate::indexing::{Index, SharedVectors};
+
+/// How a replica asks the database at least.
+const MOST_INTERVAL: f64 = 3600.0;
+
+/// Where agents are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// agent_state.json under --state: one registry on one machine.
+    File,
+    /// A database that several registries use.
+    Postgres,
+}
+
+/// How a registry learns of what others write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Following {
+    /// The database tells it (LISTEN/NOTIFY).
+    Listen,
+    /// It asks: for engines without LISTEN/NOTIFY.
+    Poll,
+}
+
+/// The flags of the store.
+#[derive(Args, Clone, Debug)]
+pub struct StorageOptions {
+    /// Where agents are kept.
+    #[arg(long, global = true, env = "REGISTRY_STORE", value_enum, default_value_t = Kind::File)]
+    store: Kind,
+    /// File with the database's address: postgres://user:password@host:port/database. Add
+    /// ?sslmode=verify-full outside of a trusted network.
+    #[arg(long, global = true, env = "REGISTRY_DATABASE_URL_FILE")]
+    database_url_file: Option<PathBuf>,
+    /// The address itself. Give it in the environment: everybody on a machine can read command lines.
+    #[arg(long, global = true, env = "REGISTRY_DATABASE_URL", hide_env_values = true)]
+    database_url: Option<Secret>,
+    /// Bytes of journal from which on it is folded into agent_state.json, which is done in the background,
+    /// and not before the journal is as long as that file.
+    #[arg(long, env = "REGISTRY_FOLD_AFTER", default_value_t = FOLD_AFTER)]
+    fold_after: u64,
+    /// Make or change the database's tables at the start, as `registry migrate` does.
+    #[arg(long, env = "REGISTRY_MIGRATE")]
+    migrate: bool,
+    /// How to learn of what other registries on the same database write.
+    #[arg(long, global = true, env = "REGISTRY_FOLLOW", value_enum, default_value_t = Following::Listen)]
+    follow: Following,
+    /// How often the database is asked in any case, in seconds; with --follow poll also how old an answer
+    /// may be.
+    #[arg(long, global = true, env = "REGISTRY_POLL_INTERVAL", default_value_t = 1.0)]
+    poll_interval: f64,
+    /// After how many seconds the database's answer is no longer waited for.
+    #[arg(long, global = true, env = "REGISTRY_DATABASE_PATIENCE", default_value_t = 5.0)]
+    database_patience: f64,
+    /// How many changes are remembered in all.
+    #[arg(long, global = true, env = "REGISTRY_HISTORY_TOTAL", default_value_t = HistoryLimits::default().total)]
+    history_total: usize,
+    /// How many changes are remembered of one agent.
+    #[arg(long, global = true, env = "REGISTRY_HISTORY_PER_AGENT", default_value_t = HistoryLimits::default().per_entry)]
+    history_per_agent: usize,
+}
+
+/// The store that was chosen, checked.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// Files under a folder.
+    File {
+        /// The folder.
+        state: PathBuf,
+        /// How long the journal may become.
+        fold_after: u64,
+        /// How much is remembered.
+        limits: HistoryLimits,
+    },
+    /// A database.
+    Postgres {
+        /// Where it is.
+        url: DatabaseUrl,
+        /// How much is remembered.
+        limits: HistoryLimits,
+        /// How to follow others.
+        follow: Follow,
+        /// How often it is asked in any case.
+        interval: Duration,
+        /// How long an answer is waited for.
+        patience: Duration,
+        /// Whether tables are made.
+        migrate: bool,
+    },
+}
+
+impl StorageOptions {
+    /// The store of these flags; faults go to the list.
+    pub fn chosen(&self, state: &Path, faults: &mut Vec<String>) -> Option<Storage> {
+        let limits = HistoryLimits { total: self.history_total, per_entry: self.history_per_agent };
+        if limits.total == 0 || limits.per_entry == 0 {
+            faults.push("--history-total and --history-per-agent must be at least 1".to_owned());
+        }
+        if self.store == Kind::File {
+            let (state, fold_after) = (state.to_owned(), self.fold_after);
+            return Some(Storage::File { state, fold_after, limits });
+        }
+        let url = self.url().map_err(|fault| faults.push(fault)).ok();
+        let mut seconds = |flag: &str, value: f64| {
+            if !(0.01..=MOST_INTERVAL).contains(&value) {
+                faults.push(format!("{flag} {value}: must be seconds, 0.01 to {MOST_INTERVAL}"));
+            }
+            Duration::from_secs_f64(value.clamp(0.01, MOST_INTERVAL))
+        };
+        let interval = seconds("--poll-interval", self.poll_interval);
+        let patience = seconds("--database-patience", self.database_patience);
+        let follow = self.follow();
+        Some(Storage::Postgres { url: url?, limits, follow, interval, patience, migrate: self.migrate })
+    }
+
+    /// The database's address, wherever it stands; a fault does not repeat it.
+    ///
+    /// # Errors
+    /// What to give, as a sentence.
+    pub fn url(&self) -> Result<DatabaseUrl, String> {
+        let text = match (&self.database_url_file, &self.database_url) {
+            (Some(_), Some(_)) => {
+                return Err("give --database-url-file or REGISTRY_DATABASE_URL, not both".to_owned());
+            }
+            (Some(file), None) => std::fs::read_to_string(file)
+                .map_err(|fault| format!("--database-url-file {}: {fault}", file.display()))?,
+            (None, Some(url)) => url.expose().to_owned(),
+            (None, None) => {
+                return Err(
+                    "--store postgres needs --database-url-file FILE or REGISTRY_DATABASE_URL".to_owned()
+                );
+            }
+        };
+        text.parse().map_err(|fault| format!("the database's address {fault}"))
+    }
+
+    /// Makes or changes the tables.
+    ///
+    /// # Errors
+    /// Why not, as a sentence.
+    pub fn migrate(&self) -> Result<(), String> {
+        let url = self.url()?;
+        let runtime = tokio::runtime::Runtime::new().map_err(|fault| fault.to_string())?;
+        runtime.block_on(migrate(&url, self.follow())).map_err(|fault| fault.to_string())
+    }
+
+    /// How other registries are followed.
+    pub fn follow(&self) -> Follow {
+        match self.follow {
+            Following::Listen => Follow::Listen,
+            Following::Poll => Follow::Poll,
+        }
+    }
+}
+
+impl Storage {
+    /// Opens it, with the index that fits it.
+    ///
+    /// # Errors
+    /// Why it cannot be opened; a password is not named.
+    pub async fn open(self, clock: Clock) -> Result<(Arc<dyn AgentStore>, Index), StoreError> {
+        match self {
+            Storage::File { state, fold_after, limits } => {
+                let store: Arc<dyn AgentStore> =
+                    Arc::new(FileStore::open_folding(&state, clock, limits, fold_after)?);
+                let index = Index::new(store.clone(), Some(state.join("vectors.bin")));
+                Ok((store, index))
+            }
+            Storage::Postgres { url, limits, follow, interval, patience, migrate } => {
+                let options = PostgresOptions { url, clock, limits, follow, interval, patience, migrate };
+                let store = Arc::new(PostgresStore::open(options).await?);
+                let index = Index::sharing(store.clone(), SharedVectors::new(store.shelf()));
+                Ok((store, index))
+            }
+        }
+    }
+}

@@ -1,5 +1,5 @@
 # The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
-#   ISSUER=embedded|keycloak  KEYCLOAK_PORT=0  ISSUERS=
+#   ISSUER=embedded|keycloak  KEYCLOAK_PORT=0  ISSUERS=  STORE=file|postgres  REGISTRIES=1
 .PHONY: help run up down demo test test-keycloak lint bench fuzz openapi model keycloak fmt tools
 # `--bin`, not `--package`: cargo then chooses features for the whole workspace, as for the servers, and
 # builds nothing twice (77 of xtask's 136 crates otherwise).

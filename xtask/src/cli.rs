@@ -93,6 +93,12 @@ pub(crate) struct Serve {
     /// Issuers that are trusted beside the embedded one, e.g. your Keycloak: an issuers.yml
     #[arg(long, env = "ISSUERS")]
     pub(crate) issuers: Option<PathBuf>,
+    /// Where agents are kept: files, or a Postgres started with it
+    #[arg(long, env = "STORE", value_enum, default_value_t = Kept::File)]
+    pub(crate) store: Kept,
+    /// How many registries; more than one need STORE=postgres
+    #[arg(long, env = "REGISTRIES", default_value_t = 1)]
+    pub(crate) registries: usize,
     /// Requests per second that one address may make
     #[arg(long, default_value_t = nginx::RATE)]
     pub(crate) rate: u32,
@@ -102,6 +108,15 @@ pub(crate) struct Serve {
     /// Take a token from X-Authorization too; one in Authorization must then be the same
     #[arg(long, env = "X_AUTHORIZATION", value_parser = BoolishValueParser::new())]
     pub(crate) x_authorization: bool,
+}
+
+/// Where agents are kept.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kept {
+    /// In agent_state.json.
+    File,
+    /// In a private cluster under the data folder.
+    Postgres,
 }
 
 /// Who signs clients in.
@@ -127,9 +142,9 @@ pub(crate) struct Render {
     /// Host names that are answered
     #[arg(long = "server-name", value_delimiter = ',', default_values_t = nginx::local_names())]
     pub(crate) server_names: Vec<String>,
-    /// The registry: unix:PATH or ADDRESS:PORT
-    #[arg(long)]
-    pub(crate) registry: Upstream,
+    /// The registry: unix:PATH or ADDRESS:PORT; again for each further one on the same database
+    #[arg(long = "registry", required = true)]
+    pub(crate) registries: Vec<Upstream>,
     /// The auth-server: ADDRESS:PORT
     #[arg(long)]
     pub(crate) auth_server: SocketAddr,
@@ -164,7 +179,7 @@ impl From<Render> for Gateway {
         Self {
             listen: wanted.listen,
             server_names: wanted.server_names,
-            registry: wanted.registry,
+            registries: wanted.registries,
             auth_server: wanted.auth_server,
             dir: wanted.dir,
             user: wanted.user,

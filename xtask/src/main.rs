@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use xtask::fault::{Doing as _, Fault, Outcome};
 use xtask::nginx::Gateway;
-use xtask::stack::{self, Life, RunFile, Stack, StackOptions, build, run_file};
+use xtask::stack::{self, Life, RunFile, Stack, StackOptions, Store, build, run_file};
 use xtask::{demo, files, fuzz, keycloak, model, nginx, postgres, say, setup, tidy};
 
-use self::cli::{Cli, Data, Door, NginxDoor, Render, Serve, Signer};
+use self::cli::{Cli, Data, Door, Kept, NginxDoor, Render, Serve, Signer};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -138,6 +138,10 @@ async fn start(serve: Serve, life: Life) -> Outcome<Stack> {
     let binaries = build::servers(build::Profile::Release)?;
     let mut options = StackOptions::new(serve.data.data, binaries);
     options.keycloak = keycloak;
+    if serve.store == Kept::Postgres {
+        options.store = Store::Postgres(postgres::ensure()?);
+    }
+    options.registries = serve.registries;
     options.issuers = issuers.as_deref().map(files::absolute).transpose()?;
     options.listen = listen;
     options.server_names.extend(serve.server_names);
@@ -158,6 +162,9 @@ fn print_addresses(run: &RunFile) {
     println!("gateway    {}", run.gateway);
     println!("docs       {}/docs", run.gateway);
     println!("tokens     {}", run.token_endpoint);
+    if let Some(postgres) = &run.postgres {
+        println!("postgres   {} (URL in {})", postgres.address, postgres.url_file.display());
+    }
     if let Some(keycloak) = &run.keycloak {
         println!("keycloak   {}/admin/{}/console/", keycloak.url, keycloak.realm);
     }

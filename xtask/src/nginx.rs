@@ -52,8 +52,8 @@ pub struct Gateway {
     pub listen: SocketAddr,
     /// Host names that are answered; every other one is closed without a word.
     pub server_names: Vec<String>,
-    /// The registry.
-    pub registry: Upstream,
+    /// The registries, at least one; several use one database.
+    pub registries: Vec<Upstream>,
     /// The auth-server.
     pub auth_server: SocketAddr,
     /// Folder of the pid file, the logs and the (unused) temporary files.
@@ -94,7 +94,7 @@ pub fn render(gateway: &Gateway) -> Outcome<String> {
     let values = context! {
         listen => gateway.listen.to_string(),
         server_names => gateway.server_names.clone(),
-        registry => gateway.registry.to_string(),
+        registries => gateway.registries.iter().map(Upstream::to_string).collect::<Vec<_>>(),
         auth_server => gateway.auth_server.to_string(),
         dir => gateway.dir.display().to_string(),
         user => gateway.user.clone(),
@@ -154,11 +154,14 @@ fn refuse_what_breaks_out(gateway: &Gateway) -> Outcome<()> {
     if gateway.rate == 0 || gateway.token_rate == 0 {
         return Err(Fault::new("a rate of 0 would refuse every request"));
     }
-    let socket = match &gateway.registry {
+    if gateway.registries.is_empty() {
+        return Err(Fault::new("there must be a registry behind the gateway"));
+    }
+    let sockets = gateway.registries.iter().filter_map(|registry| match registry {
         Upstream::Socket(path) => Some(path.as_path()),
         Upstream::Tcp(_) => None,
-    };
-    match [Some(gateway.dir.as_path()), socket].into_iter().flatten().find(|path| !path_is_plain(path)) {
+    });
+    match sockets.chain([gateway.dir.as_path()]).find(|path| !path_is_plain(path)) {
         None => Ok(()),
         Some(path) => {
             Err(Fault::new(format!("nginx cannot use the path {path:?}: choose a plain absolute one")))
@@ -174,7 +177,7 @@ mod tests {
         Gateway {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             server_names: local_names(),
-            registry: Upstream::Socket("/srv/data/run/registry.sock".into()),
+            registries: vec![Upstream::Socket("/srv/data/run/registry.sock".into())],
             auth_server: SocketAddr::from(([127, 0, 0, 1], 4001)),
             dir: "/srv/data/nginx".into(),
             user: Some("www-data".into()),
@@ -205,6 +208,20 @@ mod tests {
     }
 
     #[test]
+    fn several_registries_share_the_callers() {
+        let mut several = gateway();
+        several.registries.push(Upstream::Tcp(SocketAddr::from(([127, 0, 0, 1], 4002))));
+        let text = render(&several).expect("it is a good gateway");
+        for line in [
+            "hash $remote_addr$http_authorization consistent;",
+            "server \"unix:/srv/data/run/registry.sock\" max_fails=2 fail_timeout=2s;",
+            "server 127.0.0.1:4002 max_fails=2 fail_timeout=2s;",
+        ] {
+            assert!(text.contains(line), "{line} is missing in:\n{text}");
+        }
+    }
+
+    #[test]
     fn no_location_reaches_the_registry_without_a_token_except_the_public_ones() {
         let text = render(&gateway()).expect("it is a good gateway");
         let open: Vec<&str> = text
@@ -229,7 +246,8 @@ mod tests {
         assert!(refused(|g| g.server_names.clear()));
         assert!(refused(|g| g.dir = "/srv/$host".into()));
         assert!(refused(|g| g.dir = "data".into()));
-        assert!(refused(|g| g.registry = Upstream::Socket("/srv/a\"b".into())));
+        assert!(refused(|g| g.registries = vec![Upstream::Socket("/srv/a\"b".into())]));
+        assert!(refused(|g| g.registries.clear()));
         assert!(refused(|g| g.user = Some("root; daemon on".into())));
         assert!(refused(|g| g.max_body = "1m; x".into()));
         assert!(refused(|g| g.rate = 0));

@@ -37,7 +37,7 @@ fn gateway(dir: &Path, registry: Upstream, auth_server: SocketAddr) -> Gateway {
     Gateway {
         listen: free.local_addr().expect("it is bound"),
         server_names: nginx::local_names(),
-        registry,
+        registries: vec![registry],
         auth_server,
         dir: dir.to_path_buf(),
         user: xtask::shell::is_root().then(|| "www-data".to_owned()),

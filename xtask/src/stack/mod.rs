@@ -24,6 +24,7 @@ pub use self::secrets::{Client, Clients};
 use self::servers::Plan;
 use crate::fault::{Fault, Outcome};
 use crate::keycloak::{Distribution, Keycloak};
+use crate::postgres::Cluster;
 use crate::{files, nginx, say, setup};
 
 /// What a stack is made of.
@@ -49,6 +50,12 @@ pub struct StackOptions {
     /// A Keycloak of the stack's own, in place of the embedded issuer: its programs, and its port (0 takes a
     /// free one).
     pub keycloak: Option<(Distribution, u16)>,
+    /// Where agents are kept.
+    pub store: Store,
+    /// How many registries; more than one need a database.
+    pub registries: usize,
+    /// Flags of the registries beside the usual ones.
+    pub registry_flags: Vec<String>,
     /// Clients beside the ready ones: id and groups.
     pub extra_clients: Vec<(String, Vec<String>)>,
     /// Requests per second one address may make, and token requests.
@@ -73,11 +80,36 @@ impl StackOptions {
             policy: crate::root().join("deploy/scopes.yml"),
             issuers: None,
             keycloak: None,
+            store: Store::File,
+            registries: 1,
+            registry_flags: Vec::new(),
             extra_clients: Vec::new(),
             rates: (nginx::RATE, nginx::TOKEN_RATE),
             x_authorization: false,
             life: Life::WithParent,
         }
+    }
+}
+
+/// Where a stack keeps its agents.
+#[derive(Clone)]
+pub enum Store {
+    /// In files.
+    File,
+    /// In a Postgres of its own, with the programs in this folder.
+    Postgres(PathBuf),
+    /// In databases that run already: the URL for each registry, from the first on again when there are fewer.
+    Databases(Vec<String>),
+}
+
+/// Never shows a URL: it holds a password.
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Store::File => "File",
+            Store::Postgres(_) => "Postgres",
+            Store::Databases(_) => "Databases",
+        })
     }
 }
 
@@ -94,9 +126,10 @@ pub struct Stack {
 struct State {
     run: RunFile,
     nginx: Process,
-    registry: Process,
+    registries: Vec<Process>,
     auth_server: Process,
     keycloak: Option<Keycloak>,
+    postgres: Option<Cluster>,
     left: bool,
 }
 
@@ -118,30 +151,50 @@ impl Stack {
             Some(url) => address::public(url)?,
             None => local.clone(),
         };
+        if options.registries == 0 || (options.registries > 1 && matches!(options.store, Store::File)) {
+            return Err(Fault::new("one registry for files, several for a database: type STORE=postgres"));
+        }
         address::add_names(&mut options.server_names, held.address, &public)?;
         let starter = Starter::new(options.life);
         let mut plan = servers::plan(options)?;
         let keycloak = servers::start_keycloak(&mut plan).await?;
+        let postgres = servers::start_postgres(&mut plan).await?;
 
         let (mut auth_server, auth) = servers::start_auth_server(&plan, &starter, &public).await?;
-        let (mut registry, url) = servers::start_registry(&plan, &starter, &public, &auth.url, None).await?;
-        let mut nginx = servers::start_nginx(&plan, &starter, held, &auth.url, &url)?;
+        let (mut registries, mut urls) = (Vec::new(), Vec::new());
+        for number in 0..plan.options.registries {
+            let started = servers::start_registry(&plan, number, &starter, &public, &auth.url, None);
+            let (process, url) = started.await?;
+            registries.push(process);
+            urls.push(url);
+        }
+        let mut nginx = servers::start_nginx(&plan, &starter, held, &auth.url, &urls)?;
         // Each of the three may be why there is no answer, and then says so in its log.
         let alive = || {
             auth_server.still_runs()?;
-            registry.still_runs()?;
+            registries.iter_mut().try_for_each(Process::still_runs)?;
             nginx.still_runs()
         };
         become_healthy(&plan, &local, alive).await?;
+        for url in urls.iter().skip(1) {
+            become_healthy(&plan, url, || Ok(())).await?;
+        }
 
         let embedded = format!("{public}/orgs/{}/api/v1", servers::ORG);
         let (issuer, token_endpoint) = match &keycloak {
             Some(keycloak) => (keycloak.issuer(), keycloak.token_endpoint()),
             None => (embedded.clone(), format!("{embedded}/oauth/token")),
         };
+        let facts = |(number, process): (usize, &Process)| run_file::Registry {
+            url: urls.get(number).cloned(),
+            socket: plan.socket(number),
+            pid: process.pid(),
+        };
+        let mut all = registries.iter().enumerate().map(facts).collect::<Vec<_>>();
         let run = RunFile {
             gateway: public,
-            registry: run_file::Registry { url: Some(url), socket: plan.socket.clone(), pid: registry.pid() },
+            registry: all.remove(0),
+            more_registries: all,
             auth_server: run_file::AuthServer {
                 url: auth.url,
                 admin_url: auth.admin_url,
@@ -152,9 +205,14 @@ impl Stack {
             issuer,
             clients: plan.clients.clone(),
             keycloak: keycloak.as_ref().and_then(Keycloak::facts),
+            postgres: postgres.as_ref().and_then(|postgres| {
+                let url_file = plan.database()?.clone();
+                Some(run_file::PostgresFacts { address: postgres.address(), url_file, pid: postgres.pid()? })
+            }),
         };
         run.write(&plan.options.data)?;
-        let state = Mutex::new(State { run, nginx, registry, auth_server, keycloak, left: false });
+        let state =
+            Mutex::new(State { run, nginx, registries, auth_server, keycloak, postgres, left: false });
         Ok(Self { local, plan, starter, state })
     }
 
@@ -193,6 +251,13 @@ impl Stack {
         self.run().registry.url.unwrap_or_default()
     }
 
+    /// URLs of all registries.
+    #[must_use]
+    pub fn registry_urls(&self) -> Vec<String> {
+        let run = self.run();
+        [&run.registry].into_iter().chain(&run.more_registries).filter_map(|one| one.url.clone()).collect()
+    }
+
     /// URL of the auth-server, past the gateway.
     #[must_use]
     pub fn auth_url(&self) -> String {
@@ -201,7 +266,7 @@ impl Stack {
 
     /// URL of the registry for its operator: another one after each start.
     pub fn registry_admin_url(&self) -> Outcome<String> {
-        servers::registry_admin_url(&self.plan)
+        servers::registry_admin_url(&self.plan, 0)
     }
 
     /// An access token for one of the clients.
@@ -211,27 +276,42 @@ impl Stack {
 
     /// Kills the registry with SIGKILL, as a power cut would.
     pub fn kill_registry(&self) {
-        self.state().registry.kill();
+        self.kill_one(0);
+    }
+
+    /// The same for one of several.
+    pub fn kill_one(&self, number: usize) {
+        self.state().registries[number].kill();
     }
 
     /// Starts the registry again where it was, and waits until it answers through the gateway.
     pub async fn restart_registry(&self) -> Outcome<()> {
-        self.state().registry.stop();
+        self.restart_one(0).await
+    }
+
+    /// The same for one of several.
+    pub async fn restart_one(&self, number: usize) -> Outcome<()> {
+        self.state().registries[number].stop();
         let run = self.run();
-        let before = run.registry.url.as_deref();
+        let before = self.registry_urls().into_iter().nth(number);
+        let (public, auth) = (&run.gateway, &run.auth_server.url);
         let started =
-            servers::start_registry(&self.plan, &self.starter, &run.gateway, &run.auth_server.url, before);
-        let (mut process, _) = started.await?;
+            servers::start_registry(&self.plan, number, &self.starter, public, auth, before.as_deref());
+        let (mut process, url) = started.await?;
         let alive = || {
             process.still_runs()?;
             let mut state = self.state();
             state.auth_server.still_runs()?;
             state.nginx.still_runs()
         };
-        become_healthy(&self.plan, &self.local, alive).await?;
+        let door = if self.plan.options.registries == 1 { &self.local } else { &url };
+        become_healthy(&self.plan, door, alive).await?;
         let mut state = self.state();
-        state.run.registry.pid = process.pid();
-        state.registry = process;
+        match number.checked_sub(1) {
+            None => state.run.registry.pid = process.pid(),
+            Some(more) => state.run.more_registries[more].pid = process.pid(),
+        }
+        state.registries[number] = process;
         state.run.write(&self.plan.options.data)
     }
 
@@ -239,8 +319,9 @@ impl Stack {
     pub fn still_runs(&self) -> Outcome<()> {
         let mut state = self.state();
         state.nginx.still_runs()?;
-        state.registry.still_runs()?;
+        state.registries.iter_mut().try_for_each(Process::still_runs)?;
         state.auth_server.still_runs()?;
+        state.postgres.as_mut().map_or(Ok(()), Cluster::still_runs)?;
         state.keycloak.as_mut().map_or(Ok(()), Keycloak::still_runs)
     }
 
@@ -248,8 +329,11 @@ impl Stack {
     pub fn leave(self) {
         let mut state = self.state();
         state.nginx.leave();
-        state.registry.leave();
+        state.registries.iter_mut().for_each(Process::leave);
         state.auth_server.leave();
+        if let Some(postgres) = &mut state.postgres {
+            postgres.leave();
+        }
         if let Some(keycloak) = &mut state.keycloak {
             keycloak.leave();
         }

@@ -95,6 +95,8 @@ impl Starter {
             "ISSUER",
             "ISSUERS",
             "KEYCLOAK_PORT",
+            "STORE",
+            "REGISTRIES",
         ] {
             wrapped.env_remove(ours);
         }

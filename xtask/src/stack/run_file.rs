@@ -1,6 +1,7 @@
 //! `run.json`: where a running stack is and how to sign in, for scripts. Private, because it holds secrets.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct RunFile {
     pub gateway: String,
     /// The registry behind it.
     pub registry: Registry,
+    /// The others, when there are several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_registries: Vec<Registry>,
     /// The auth-server behind it.
     pub auth_server: AuthServer,
     /// The gateway's process.
@@ -31,6 +35,20 @@ pub struct RunFile {
     /// The Keycloak that signs them in; without one, the auth-server does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keycloak: Option<KeycloakFacts>,
+    /// The database that holds the agents; without one, files do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postgres: Option<PostgresFacts>,
+}
+
+/// The database of a stack.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PostgresFacts {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// File with its URL, password included.
+    pub url_file: PathBuf,
+    /// Its process id.
+    pub pid: u32,
 }
 
 /// The Keycloak of a stack, and how to administer it.
@@ -119,13 +137,18 @@ impl RunFile {
     }
 
     fn processes(&self) -> Vec<(&'static str, u32)> {
-        let servers = [
-            ("nginx", self.nginx.pid),
-            ("registry", self.registry.pid),
-            ("auth-server", self.auth_server.pid),
-        ];
+        let registries = [&self.registry].into_iter().chain(&self.more_registries);
+        let registries = registries.map(|registry| ("registry", registry.pid));
         let keycloak = self.keycloak.as_ref().map(|keycloak| (PROGRAM, keycloak.pid));
-        servers.into_iter().chain(keycloak).collect()
+        let postgres = self.postgres.as_ref().map(|postgres| ("postgres", postgres.pid));
+        [("nginx", self.nginx.pid)]
+            .into_iter()
+            .chain(registries)
+            .chain([("auth-server", self.auth_server.pid)])
+            .chain(keycloak)
+            // Last: the registries end well with it.
+            .chain(postgres)
+            .collect()
     }
 }
 
@@ -175,6 +198,8 @@ mod tests {
             token_endpoint: "t".into(),
             clients: Clients::new(),
             keycloak: None,
+            postgres: None,
+            more_registries: Vec::new(),
         }
     }
 

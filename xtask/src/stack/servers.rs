@@ -8,10 +8,11 @@ use super::ports::Held;
 use super::processes::{Process, Starter};
 use super::secrets::{self, Clients};
 use super::worker::{self, Worker};
-use super::{StackOptions, wait};
+use super::{StackOptions, Store, wait};
 use crate::fault::{Doing as _, Fault, Outcome};
 use crate::keycloak::{Keycloak, KeycloakOptions};
 use crate::nginx::{self, Gateway, Upstream};
+use crate::postgres::{self, Cluster};
 use crate::{files, say};
 
 /// The organisation of the embedded issuer.
@@ -21,7 +22,10 @@ pub(super) const ORG: &str = "default";
 pub(super) struct Plan {
     pub(super) options: StackOptions,
     pub(super) clients: Clients,
-    pub(super) socket: Option<PathBuf>,
+    /// Where the first registry's socket lies, when nginx can reach it.
+    socket: Option<PathBuf>,
+    /// Files with the URLs of the registries' databases; none when files hold the agents.
+    databases: Vec<PathBuf>,
     clients_file: PathBuf,
     worker: Worker,
 }
@@ -36,6 +40,21 @@ impl Plan {
     /// Where a program's words go.
     pub(super) fn log(&self, name: &str) -> PathBuf {
         self.options.data.join("logs").join(format!("{name}.log"))
+    }
+
+    /// The name of a registry's files: the first one's is the usual one.
+    pub(super) fn name(&self, number: usize) -> String {
+        if number == 0 { "registry".to_owned() } else { format!("registry-{}", number + 1) }
+    }
+
+    /// Its socket, if nginx can reach it.
+    pub(super) fn socket(&self, number: usize) -> Option<PathBuf> {
+        self.socket.as_ref().map(|first| first.with_file_name(format!("{}.sock", self.name(number))))
+    }
+
+    /// Its database's URL, in a file.
+    pub(super) fn database(&self) -> Option<&PathBuf> {
+        self.databases.first()
     }
 
     /// The audit trail of a server, beside its log.
@@ -82,7 +101,7 @@ pub(super) fn plan(options: StackOptions) -> Outcome<Plan> {
             None
         }
     };
-    Ok(Plan { options, clients, socket, clients_file, worker })
+    Ok(Plan { options, clients, socket, databases: Vec::new(), clients_file, worker })
 }
 
 /// Starts the stack's own Keycloak, if it is to have one, and makes the auth-server believe it alone.
@@ -136,16 +155,39 @@ pub(super) async fn start_auth_server(
     Ok((process, Auth { url: wait::url(&said, "url")?, admin_url: wait::url(&said, "admin_url")? }))
 }
 
-/// Starts the registry and waits until it listens; `before` is its URL when it is started again, since
-/// nginx goes on looking for it there.
+/// Starts the stack's own Postgres, if it is to have one, and says where each registry finds its database.
+pub(super) async fn start_postgres(plan: &mut Plan) -> Outcome<Option<Cluster>> {
+    let data = &plan.options.data;
+    let (cluster, urls) = match &plan.options.store {
+        Store::File => return Ok(None),
+        Store::Databases(urls) => (None, urls.clone()),
+        Store::Postgres(programs) => {
+            let home = data.join("postgres");
+            let cluster = Cluster::start(programs.clone(), home, plan.options.life).await?;
+            let url = cluster.url(postgres::NAME);
+            (Some(cluster), vec![url])
+        }
+    };
+    for (number, url) in urls.iter().enumerate() {
+        let file = data.join(format!("{}.url", plan.name(number)));
+        files::replace(&file, url.as_bytes(), 0o600)?;
+        plan.databases.push(file);
+    }
+    Ok(cluster)
+}
+
+/// Starts one of the registries and waits until it listens; `before` is its URL when it is started again,
+/// since nginx goes on looking for it there.
 pub(super) async fn start_registry(
     plan: &Plan,
+    number: usize,
     starter: &Starter,
     public_url: &str,
     auth_url: &str,
     before: Option<&str>,
 ) -> Outcome<(Process, String)> {
-    let ready = fresh(plan.ready_file("registry"))?;
+    let name = plan.name(number);
+    let ready = fresh(plan.ready_file(&name))?;
     let mut command = Command::new(plan.program("registry"));
     command
         // candle cuts its products for as many threads as this says; one a text is fastest.
@@ -160,23 +202,28 @@ pub(super) async fn start_registry(
         .arg("--policy")
         .arg(&plan.options.policy)
         .arg("--audit")
-        .arg(plan.trail("registry"))
+        .arg(plan.trail(&name))
         .arg("--ready-file")
-        .arg(&ready);
-    if let Some(socket) = &plan.socket {
+        .arg(&ready)
+        .args(&plan.options.registry_flags);
+    if !plan.databases.is_empty() {
+        let url = &plan.databases[number % plan.databases.len()];
+        command.args(["--store", "postgres", "--migrate", "--database-url-file"]).arg(url);
+    }
+    if let Some(socket) = plan.socket(number) {
         command.arg("--socket").arg(socket).args(["--socket-group", &plan.worker.group]);
     }
     if let Some(model) = &plan.options.model {
         command.arg("--model").arg(model);
     }
-    let mut process = starter.start("registry", &command, &plan.log("registry"))?;
+    let mut process = starter.start("registry", &command, &plan.log(&name))?;
     let said = wait::for_ready_file("the registry", &ready, &mut process).await?;
     Ok((process, wait::url(&said, "url")?))
 }
 
 /// Where the running registry's operator asks; `run.json` does not promise that.
-pub(super) fn registry_admin_url(plan: &Plan) -> Outcome<String> {
-    let file = plan.ready_file("registry");
+pub(super) fn registry_admin_url(plan: &Plan, number: usize) -> Outcome<String> {
+    let file = plan.ready_file(&plan.name(number));
     let bytes = std::fs::read(&file).doing(|| format!("read {}", file.display()))?;
     let said = serde_json::from_slice(&bytes).doing(|| format!("read {}", file.display()))?;
     wait::url(&said, "admin_url")
@@ -188,17 +235,18 @@ pub(super) fn start_nginx(
     starter: &Starter,
     held: Held,
     auth_url: &str,
-    registry_url: &str,
+    registry_urls: &[String],
 ) -> Outcome<Process> {
-    let registry = match &plan.socket {
-        Some(socket) => Upstream::Socket(socket.clone()),
-        None => Upstream::Tcp(address(registry_url)?),
+    let upstream = |(number, url): (usize, &String)| match plan.socket(number) {
+        Some(socket) => Ok(Upstream::Socket(socket)),
+        None => address(url).map(Upstream::Tcp),
     };
+    let registries = registry_urls.iter().enumerate().map(upstream).collect::<Outcome<Vec<_>>>()?;
     let dir = plan.options.data.join("nginx");
     let gateway = Gateway {
         listen: held.address,
         server_names: plan.options.server_names.clone(),
-        registry,
+        registries,
         auth_server: address(auth_url)?,
         dir: dir.clone(),
         user: plan.worker.user.clone(),

@@ -110,7 +110,13 @@ impl Command {
     /// Does it, and prints what came of it.
     pub fn run(&self, options: &Options) -> ExitCode {
         match self {
-            Command::Store(command) => command.run(&options.state, options.rules()),
+            Command::Store(command) => match options.storage() {
+                Ok(storage) => command.run(storage, options.rules()),
+                Err(faults) => {
+                    faults.iter().for_each(|fault| eprintln!("registry: {fault}"));
+                    ExitCode::from(2)
+                }
+            },
             Command::Migrate => match options.storage.migrate() {
                 Ok(()) => {
                     println!("registry: the tables are ready");
@@ -126,6 +132,16 @@ impl Command {
 }
 
 impl Options {
+    /// Where agents are kept, and what the log is to say of it.
+    fn storage(&self) -> Result<Storage, Vec<String>> {
+        let mut faults = Vec::new();
+        if let Err(fault) = boot::log::start(self.log_format, &self.log) {
+            faults.push(format!("--log: {fault}"));
+        }
+        let storage = self.storage.chosen(&self.state, &mut faults);
+        storage.filter(|_| faults.is_empty()).ok_or(faults)
+    }
+
     /// What is loosened about cards.
     fn rules(&self) -> CardRules {
         CardRules { allow_plain_http: self.allow_plain_http }

@@ -1,27 +1,31 @@
 //! The store that an operator's command works on: looked at without writing, or opened.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use store::file::{self, FileStore};
-use store::{AgentStore, Catalogue, Clock, HistoryLimits};
+use store::{AgentStore, Catalogue, Clock, StoreError, file};
 
-/// Where the agents are kept.
+use crate::storage::Storage;
+
+/// Where the agents are kept: what the registry that serves would be given.
 #[derive(Clone, Debug)]
-pub(super) enum Kept {
-    /// In a folder.
-    File(PathBuf),
-}
+pub(super) struct Kept(pub(super) Storage);
 
 impl Kept {
     /// All agents, without writing anything.
     pub(super) fn picture(&self) -> Result<Arc<Catalogue>, String> {
-        match self {
-            Kept::File(folder) => {
-                let picture = file::picture(folder, HistoryLimits::default());
-                picture.map(Arc::new).map_err(|fault| fault.to_string())
+        match &self.0 {
+            Storage::File { state, limits, .. } => {
+                file::picture(state, *limits).map(Arc::new).map_err(|fault| fault.to_string())
+            }
+            Storage::Postgres { .. } => {
+                let mut looking = self.0.clone();
+                if let Storage::Postgres { migrate, .. } = &mut looking {
+                    *migrate = false;
+                }
+                Kept(looking).with_store(async |store| store.catalogue())
             }
         }
     }
@@ -32,10 +36,11 @@ impl Kept {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
         };
-        match self {
-            Kept::File(state) => folder
+        match &self.0 {
+            Storage::File { state, .. } => folder
                 .canonicalize()
                 .is_ok_and(|folder| state.canonicalize().is_ok_and(|state| state == folder)),
+            Storage::Postgres { .. } => false,
         }
     }
 
@@ -45,28 +50,22 @@ impl Kept {
         act: impl AsyncFnOnce(&Arc<dyn AgentStore>) -> T,
     ) -> Result<T, String> {
         let runtime = tokio::runtime::Runtime::new().map_err(|fault| fault.to_string())?;
-        runtime.block_on(async {
-            let store = self.open().await?;
+        let done = runtime.block_on(async {
+            // Nothing is searched here; the registry that serves follows its store.
+            let (store, _) = self.0.clone().open(clock()).await?;
             let done = act(&store).await;
             store.close().await;
             Ok(done)
-        })
-    }
-
-    async fn open(&self) -> Result<Arc<dyn AgentStore>, String> {
-        match self {
-            Kept::File(folder) => {
-                let store = FileStore::open(folder, clock(), HistoryLimits::default());
-                Ok(Arc::new(store.map_err(|fault| fault.to_string())?))
-            }
-        }
+        });
+        done.map_err(|fault: StoreError| fault.to_string())
     }
 }
 
 impl fmt::Display for Kept {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Kept::File(folder) => write!(out, "the file store in {}", folder.display()),
+        match &self.0 {
+            Storage::File { state, .. } => write!(out, "the file store in {}", state.display()),
+            Storage::Postgres { .. } => out.write_str("the Postgres store"),
         }
     }
 }

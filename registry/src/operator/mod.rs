@@ -6,17 +6,17 @@ mod kept;
 mod lines;
 mod source;
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use catalog::CardRules;
 use clap::Subcommand;
+use store::StoreError;
 use store::file::{self, Report};
-use store::{HistoryLimits, StoreError};
 
 use self::export::Export;
 use self::import::Import;
 use self::kept::Kept;
+use crate::storage::Storage;
 
 /// `registry store …`.
 #[derive(Debug, Subcommand)]
@@ -38,24 +38,34 @@ pub enum StoreCommand {
 impl StoreCommand {
     /// Does it, and prints what came of it. Exit code 0 when a registry would start, and everything was
     /// taken; else 1, and 2 for wrong use.
-    pub fn run(&self, state: &Path, rules: CardRules) -> ExitCode {
-        let kept = || Kept::File(state.to_owned());
-        let done: Result<Report, StoreError> = match self {
-            StoreCommand::Export(export) => return export.run(&kept()),
-            StoreCommand::Import(import) => return import.run(&kept(), rules),
-            StoreCommand::Check => file::check(state),
-            StoreCommand::Compact => file::compact(state, HistoryLimits::default()),
-            StoreCommand::Repair => file::repair(state, HistoryLimits::default()),
-        };
-        match done {
-            Ok(report) => {
-                print!("{}", report.text);
-                if report.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    pub fn run(&self, storage: Storage, rules: CardRules) -> ExitCode {
+        match (self, storage) {
+            (StoreCommand::Export(export), storage) => export.run(&Kept(storage)),
+            (StoreCommand::Import(import), storage) => import.run(&Kept(storage), rules),
+            (_, Storage::Postgres { .. }) => {
+                eprintln!(
+                    "registry: this is for --store file; a database is looked after with its own tools"
+                );
+                ExitCode::from(2)
             }
-            Err(fault) => {
-                eprintln!("registry: {fault}");
-                ExitCode::FAILURE
+            (StoreCommand::Check, Storage::File { state, .. }) => told(file::check(&state)),
+            (StoreCommand::Compact, Storage::File { state, limits, .. }) => {
+                told(file::compact(&state, limits))
             }
+            (StoreCommand::Repair, Storage::File { state, limits, .. }) => told(file::repair(&state, limits)),
+        }
+    }
+}
+
+fn told(done: Result<Report, StoreError>) -> ExitCode {
+    match done {
+        Ok(report) => {
+            print!("{}", report.text);
+            if report.sound { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(fault) => {
+            eprintln!("registry: {fault}");
+            ExitCode::FAILURE
         }
     }
 }

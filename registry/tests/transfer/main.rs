@@ -4,6 +4,7 @@ mod common;
 mod export;
 mod guide;
 mod interrupted;
+mod postgres;
 mod python;
 mod speed;
 mod stdin;

@@ -20,6 +20,7 @@ Examples:
   registry store import old/registry/agents --dry-run      the Python system's folder; writes nothing
   registry store import backup/agent_state.json            the guide's form
   zcat agents.jsonl.gz | registry store import --existing replace -
+  registry store export --store file | registry store import --store postgres -
 
 Importing can be repeated: what is there already is kept, so that an interrupted import goes on where it
 ended. Cards are kept as they are, with registered_at, registered_by and updated_at.

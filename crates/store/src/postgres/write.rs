@@ -38,6 +38,12 @@ pub(super) struct Wish {
     pub(super) tries: u32,
 }
 
+/// A wish whose turn it is, and the change that it will be; only its number is not known yet.
+struct Due {
+    wish: Wish,
+    change: Change,
+}
+
 impl Wish {
     fn kind(&self) -> Kind {
         match (&self.expected, &self.new) {
@@ -95,7 +101,7 @@ impl Writer {
         }
         self.refuse(waiting).await;
         let picture = self.shared.picture.current();
-        let mut batch = batch(waiting, &picture);
+        let mut batch = batch(waiting, &picture, (self.shared.clock)());
         if batch.is_empty() {
             return;
         }
@@ -103,8 +109,8 @@ impl Writer {
             Ok(numbers) => self.acknowledge(batch, numbers, waiting),
             // One of them may be why: then only that one fails.
             Err(Trouble::Refused(_)) if batch.len() > 1 => {
-                for wish in batch.drain(..) {
-                    let mut alone = vec![wish];
+                for due in batch.drain(..) {
+                    let mut alone = vec![due];
                     match self.write(&alone).await {
                         Ok(numbers) => self.acknowledge(alone, numbers, waiting),
                         Err(trouble) => self.fail(&mut alone, &trouble),
@@ -142,9 +148,9 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, batch: &[Wish]) -> Result<Vec<(String, u64)>, Trouble> {
-        let Some(kind) = batch.first().map(Wish::kind) else { return Ok(Vec::new()) };
-        let columns = self.columns(batch);
+    async fn write(&mut self, batch: &[Due]) -> Result<Vec<(String, u64)>, Trouble> {
+        let Some(kind) = batch.first().map(|due| due.wish.kind()) else { return Ok(Vec::new()) };
+        let columns = columns(batch);
         for attempt in 1.. {
             let (patience, follow) = (self.shared.patience, self.shared.follow);
             let connection = self.connection().await?;
@@ -164,19 +170,16 @@ impl Writer {
     }
 
     /// Shows what was written, and tells whoever asked for it.
-    fn acknowledge(&self, batch: Vec<Wish>, numbers: Vec<(String, u64)>, waiting: &mut VecDeque<Wish>) {
+    fn acknowledge(&self, batch: Vec<Due>, numbers: Vec<(String, u64)>, waiting: &mut VecDeque<Wish>) {
         let began = Instant::now();
-        let picture = self.shared.picture.current();
         let highest = numbers.iter().map(|(_, number)| *number).max().unwrap_or_default();
         let mut steps = Vec::new();
         let mut written = Vec::new();
-        for mut wish in batch {
+        for Due { mut wish, change } in batch {
             match numbers.iter().find(|(path, _)| *path == wish.path.as_str()) {
                 Some((_, number)) => {
-                    steps.extend(self.change(&wish, &picture).map(|change| Step {
-                        change: Change { number: *number, ..change },
-                        after: wish.new.clone().map_or(After::Gone, After::Is),
-                    }));
+                    let after = wish.new.clone().map_or(After::Gone, After::Is);
+                    steps.push(Step { change: Change { number: *number, ..change }, after });
                     written.push(wish);
                 }
                 None => {
@@ -208,41 +211,13 @@ impl Writer {
         });
     }
 
-    fn fail(&self, batch: &mut Vec<Wish>, trouble: &Trouble) {
+    fn fail(&self, batch: &mut Vec<Due>, trouble: &Trouble) {
         let reason = trouble.reason();
         tracing::warn!(place = self.shared.place, reason, writes = batch.len(), "not written");
         self.shared.refused(Some(trouble.clone()));
         // Whether anything can be reached, the follower finds out.
         self.shared.wake.notify_one();
-        batch.drain(..).for_each(|wish| wish.end(Err(self.shared.unavailable(&reason))));
-    }
-
-    fn columns(&self, batch: &[Wish]) -> Columns {
-        let picture = self.shared.picture.current();
-        let mut columns = Columns::default();
-        for wish in batch {
-            let Some(change) = self.change(wish, &picture) else { continue };
-            columns.paths.push(wish.path.to_string());
-            columns.expected.push(match &wish.expected {
-                Expected::Vacant => String::new(),
-                Expected::Tag(tag) => tag.clone(),
-            });
-            columns.etags.push(wish.new.as_ref().map(|entry| entry.etag.clone()));
-            columns.cards.push(wish.new.as_ref().map(|entry| entry.json().to_string()));
-            columns.records.push(rows::record(&change));
-        }
-        columns
-    }
-
-    /// The change, still without its number. The entry of the picture is the one that the statement finds,
-    /// since both have the expected tag; what is new has none before it.
-    fn change(&self, wish: &Wish, picture: &Catalogue) -> Option<Change> {
-        let old = match wish.expected {
-            Expected::Vacant => None,
-            Expected::Tag(_) => picture.get(&wish.path),
-        };
-        let at = (self.shared.clock)();
-        Change::between(0, at, &wish.permit, old.map(Arc::as_ref), wish.new.as_deref())
+        batch.drain(..).for_each(|due| due.wish.end(Err(self.shared.unavailable(&reason))));
     }
 
     async fn connection(&mut self) -> Result<&mut PgConnection, Trouble> {
@@ -277,18 +252,35 @@ const KEPT_UNSEEN: &str = "it was kept, but this replica cannot show it yet";
 
 /// Takes the first wish and those of its kind that go with it. Of one path only one: the next one counts on
 /// what this one leaves.
-fn batch(waiting: &mut VecDeque<Wish>, picture: &Catalogue) -> Vec<Wish> {
+fn batch(waiting: &mut VecDeque<Wish>, picture: &Catalogue, now: u64) -> Vec<Due> {
     let Some(kind) = waiting.front().map(Wish::kind) else { return Vec::new() };
     let mut paths = HashSet::new();
     let mut batch = Vec::new();
     for wish in std::mem::take(waiting) {
-        let is_possible = wish.expected.check(&wish.path, picture.get(&wish.path).map(Arc::as_ref)).is_ok();
+        // The entry of the picture is the one that the statement finds, since both have the expected tag.
+        let old = picture.get(&wish.path).map(Arc::as_ref);
+        let is_possible = wish.expected.check(&wish.path, old).is_ok();
+        let change = Change::between(0, now, &wish.permit, old, wish.new.as_deref());
         // Once a path is named, whatever comes later for it waits, of whatever kind.
-        if paths.insert(wish.path.clone()) && wish.kind() == kind && is_possible {
-            batch.push(wish);
-        } else {
-            waiting.push_back(wish);
+        match change.filter(|_| paths.insert(wish.path.clone()) && wish.kind() == kind && is_possible) {
+            Some(change) => batch.push(Due { wish, change }),
+            None => waiting.push_back(wish),
         }
     }
     batch
+}
+
+fn columns(batch: &[Due]) -> Columns {
+    let mut columns = Columns::default();
+    for Due { wish, change } in batch {
+        columns.paths.push(wish.path.to_string());
+        columns.expected.push(match &wish.expected {
+            Expected::Vacant => String::new(),
+            Expected::Tag(tag) => tag.clone(),
+        });
+        columns.etags.push(wish.new.as_ref().map(|entry| entry.etag.clone()));
+        columns.cards.push(wish.new.as_ref().map(|entry| entry.json().to_string()));
+        columns.records.push(rows::record(change));
+    }
+    columns
 }

@@ -1,6 +1,7 @@
 //! Several stores on one database: each shows what the others write, and nobody's write is lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use store::postgres::Follow;
@@ -125,6 +126,24 @@ async fn numbers_have_no_gaps_and_no_update_is_lost() {
     let fresh = open(&url, |_| {}).await;
     assert_eq!(picture(&fresh), picture(&stores[0]));
     assert_eq!(fresh.catalogue().changes().last(), last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_has_one_time_wherever_it_is_read() {
+    let Some(server) = cluster().await else { return };
+    let url = database(&server, "time").await;
+    let hands = Arc::new(AtomicU64::new(0));
+    let store = open(&url, |options| {
+        // Every look at the clock is a second later.
+        options.clock = Arc::new(move || hands.fetch_add(1, Ordering::SeqCst));
+    })
+    .await;
+    insert(&store, "/a", "x").await.expect("kept");
+    let fresh = open(&url, |_| {}).await;
+    let time = |store: &store::postgres::PostgresStore| {
+        store.catalogue().changes().iter().next().expect("remembered").at
+    };
+    assert_eq!(time(&store), time(&fresh));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,6 @@
 # The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
 #   ISSUER=embedded|keycloak  KEYCLOAK_PORT=0  ISSUERS=  STORE=file|postgres  REGISTRIES=1
-.PHONY: help run up down demo test test-keycloak lint bench fuzz openapi model keycloak fmt tools
+.PHONY: help run up down demo test test-keycloak test-replicas lint bench fuzz openapi model keycloak fmt tools
 # `--bin`, not `--package`: cargo then chooses features for the whole workspace, as for the servers, and
 # builds nothing twice (77 of xtask's 136 crates otherwise).
 SERVE := [ -x target/release/xtask ] || echo "==> building the tools (two minutes the first time)" >&2; cargo run --quiet --locked --release --bin xtask --
@@ -37,6 +37,10 @@ test-keycloak: tools ## Only the tests on a real Keycloak, with its long outage
 	@$(TOOL) model
 	@$(TOOL) keycloak
 	KEYCLOAK_OUTAGE_SECONDS=$${KEYCLOAK_OUTAGE_SECONDS:-60} cargo test --workspace --locked --test keycloak
+test-replicas: tools ## Only the tests of several registries on one Postgres, with its long outage
+	@$(TOOL) setup
+	@$(TOOL) model
+	REPLICAS_PARTITION_SECONDS=$${REPLICAS_PARTITION_SECONDS:-30} cargo test --workspace --locked --test replicas --test postgres --test vectors
 bench: tools ## Measure
 	cargo bench --workspace --locked
 fuzz: tools ## Feed the readers of what strangers send, FUZZ_SECONDS=60 each

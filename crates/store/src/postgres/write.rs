@@ -215,7 +215,10 @@ impl Writer {
         let reason = trouble.reason();
         tracing::warn!(place = self.shared.place, reason, writes = batch.len(), "not written");
         self.shared.refused(Some(trouble.clone()));
-        // Whether anything can be reached, the follower finds out.
+        // Who has waited as long for his turn need not wait again. Whether it is reached, the follower finds out.
+        if matches!(trouble, Trouble::Lost(_)) {
+            self.shared.missed(&reason);
+        }
         self.shared.wake.notify_one();
         batch.drain(..).for_each(|due| due.wish.end(Err(self.shared.unavailable(&reason))));
     }

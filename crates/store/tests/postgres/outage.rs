@@ -70,7 +70,9 @@ async fn a_partition_of_one_of_two() {
         } else {
             cable.cut();
         }
-        refused(&far, "/far").await;
+        let asked = Instant::now();
+        tokio::join!(refused(&far, "/far"), refused(&far, "/farther"), refused(&far, "/far"));
+        assert!(asked.elapsed() < Duration::from_millis(1800), "nobody waits twice: {:?}", asked.elapsed());
         for number in 0..20 {
             let asked = Instant::now();
             insert(&near, &format!("/near/{round}/{number}"), "x").await.expect("the other one writes on");

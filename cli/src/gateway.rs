@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
 use crate::credentials::{self, Needs};
-use crate::http::{self, Http, Method, StatusCode, Url};
+use crate::http::{self, Http, Method, Silence, StatusCode, Url};
 use crate::options::Remote;
 use crate::outcome::{Exit, Failure};
 use crate::plain::plain;
@@ -121,8 +121,12 @@ impl<'r> Session<'r> {
     /// Signs in for what a command needs; without a good token nothing leaves this machine.
     ///
     /// # Errors
-    /// [`Exit::Credentials`] with one line that says what to do.
+    /// [`Exit::Credentials`] with one line that says what to do; [`Exit::WrongUse`] where others could read
+    /// the token on its way.
     pub(crate) fn open(remote: &'r Remote, needs: &[Needs]) -> Result<Session<'r>, Failure> {
+        // Before a renewal, too: it would be for nothing.
+        credentials::may_go(&remote.sign_in, &remote.gateway.to_string())
+            .map_err(credentials::Trouble::failure)?;
         let mut needs = needs.iter();
         let mut token = credentials::obtain(remote, needs.next().unwrap_or(&Needs::nothing()))?;
         // Only a policy tells one need from the other.
@@ -159,7 +163,7 @@ impl<'r> Session<'r> {
         if let Some(tag) = call.if_match {
             request = request.header("If-Match", tag);
         }
-        let answer = self.http.send(request).map_err(|silence| self.unreachable(&silence.to_string()))?;
+        let answer = self.http.send(request).map_err(|silence| self.unanswered(&silence))?;
         if answer.status.is_success() {
             let etag = answer.header("ETag").map(str::to_owned);
             return Ok(Reply { body: answer.body, etag, from: self.gateway.clone() });
@@ -167,12 +171,10 @@ impl<'r> Session<'r> {
         Err(refused(answer.status, answer.header("WWW-Authenticate"), &answer.body))
     }
 
-    fn unreachable(&self, why: &str) -> Failure {
-        let message = format!(
-            "cannot reach the gateway at {} ({why}): is it running, is --gateway right?",
-            self.gateway
-        );
-        Failure::new(Exit::Unreachable, message)
+    fn unanswered(&self, silence: &Silence) -> Failure {
+        let gateway = self.gateway;
+        silence
+            .failure(&format!("cannot reach the gateway at {gateway}"), "is it running, is --gateway right?")
     }
 }
 
@@ -216,6 +218,7 @@ fn refused(status: StatusCode, challenge: Option<&str>, body: &str) -> Failure {
     let failure = Failure::new(Exit::Refused, format!("refused ({status}): {message}"));
     Failure { body, status: Some(status.as_u16()), ..failure }
 }
+
 /// The `error_description` of a `WWW-Authenticate` (RFC 6750 section 3), which holds no quotes.
 fn description(challenge: &str) -> Option<&str> {
     let (_, rest) = challenge.split_once("error_description=\"")?;

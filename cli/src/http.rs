@@ -55,13 +55,31 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// Nobody answered, and why: "connection refused", "no answer in time".
+/// Why there is no answer.
 #[derive(Debug)]
-pub(crate) struct Silence(pub(crate) String);
+pub(crate) enum Silence {
+    /// Nobody gave one: "connection refused", "no answer in time".
+    Nobody(String),
+    /// Nobody was asked: this can be no request (a header with a line break, an address that is none).
+    Unsent(String),
+}
+
+impl Silence {
+    /// One line: what was tried, why it came to nothing, and what to look at.
+    pub(crate) fn failure(&self, tried: &str, look: &str) -> Failure {
+        match self {
+            Silence::Nobody(why) => Failure::new(Exit::Unreachable, format!("{tried} ({why}): {look}")),
+            Silence::Unsent(why) => {
+                Failure::new(Exit::WrongUse, format!("{tried}: nothing was sent, this is no request ({why})"))
+            }
+        }
+    }
+}
 
 impl fmt::Display for Silence {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+        let (Silence::Nobody(why) | Silence::Unsent(why)) = self;
+        out.write_str(why)
     }
 }
 
@@ -171,7 +189,7 @@ impl Http {
                 break;
             }
             if body.len() > MOST_BYTES {
-                return Err(Silence(format!("the answer is longer than {} MiB", MOST_BYTES >> 20)));
+                return Err(Silence::Nobody(format!("the answer is longer than {} MiB", MOST_BYTES >> 20)));
             }
         }
         Ok(Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
@@ -186,11 +204,29 @@ impl Http {
 /// The last of the causes: "connection refused" tells more than "error sending request".
 fn silence(fault: &reqwest::Error) -> Silence {
     if fault.is_timeout() {
-        return Silence("no answer in time".to_owned());
+        return Silence::Nobody("no answer in time".to_owned());
     }
     let mut last: &dyn Error = fault;
     while let Some(next) = last.source() {
         last = next;
     }
-    Silence(plain(&last.to_string()))
+    let why = plain(&last.to_string());
+    if fault.is_builder() { Silence::Unsent(why) } else { Silence::Nobody(why) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_no_request_is_wrong_use_and_nobodys_silence() {
+        let http = Http::new().expect("a client");
+        let exit = |request| http.send(request).err().map(|silence| silence.failure("t", "l").exit);
+        let get = |url: &str| Request::new(Method::GET, url);
+        for unsent in ["nonsense", "ftp://127.0.0.1/", "http://", ""] {
+            assert_eq!(exit(get(unsent)), Some(Exit::WrongUse), "{unsent}");
+        }
+        assert_eq!(exit(get("http://127.0.0.1:9").header("If-Match", "a\u{1}b")), Some(Exit::WrongUse));
+        assert_eq!(exit(get("http://127.0.0.1:9")), Some(Exit::Unreachable));
+    }
 }

@@ -189,7 +189,8 @@ pub(crate) struct Diff {
     pub(crate) file: PathBuf,
 }
 
-fn path(text: &str) -> Result<EntryPath, String> {
+/// An agent's path, in its one spelling.
+pub(crate) fn path(text: &str) -> Result<EntryPath, String> {
     EntryPath::parse(text).map_err(|fault| fault.to_string())
 }
 

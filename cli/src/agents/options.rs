@@ -7,6 +7,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::examples;
+use crate::options::path;
 
 /// What to do with agents.
 #[derive(Debug, Subcommand)]
@@ -98,7 +99,7 @@ pub(crate) struct Update {
     #[arg(long)]
     pub(super) patch: bool,
     /// Change this state only (`agent get` shows its tag), instead of the state of now
-    #[arg(long, value_name = "ETAG")]
+    #[arg(long, value_name = "ETAG", value_parser = tag)]
     pub(super) if_match: Option<String>,
 }
 
@@ -185,6 +186,10 @@ pub(crate) struct Patience {
     pub(super) seconds: u64,
 }
 
-fn path(text: &str) -> Result<EntryPath, String> {
-    EntryPath::parse(text).map_err(|fault| fault.to_string())
+/// What can stand in a header.
+fn tag(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() || text.chars().any(char::is_control) {
+        return Err("must be a tag as 'agent get' shows it, without control characters".to_owned());
+    }
+    Ok(text.to_owned())
 }

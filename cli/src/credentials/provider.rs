@@ -125,13 +125,13 @@ fn places(issuer: &str) -> [String; 2] {
     ]
 }
 
-/// Refuses to send a secret (or to ask where it goes) over plain http to another machine.
+/// Refuses to send a secret or a token (or to ask where it goes) over plain http to another machine.
 pub(crate) fn may_go(options: &SignIn, address: &str) -> Result<(), Trouble> {
     if options.allow_plain_http || is_safe(address) {
         return Ok(());
     }
     let why = format!(
-        "{}: a secret must not go over plain http to another machine: use https, or --allow-plain-http",
+        "{}: neither a secret nor a token may go over plain http to another machine: use https, or --allow-plain-http",
         plain(address)
     );
     Err(Trouble::lasting(Exit::WrongUse, why))

@@ -43,8 +43,12 @@ impl Trouble {
     }
 
     pub(super) fn unreachable(place: &str, silence: &Silence) -> Trouble {
-        let message = format!("cannot reach the identity provider at {} ({silence})", plain(place));
-        Trouble::Passing(Failure::new(Exit::Unreachable, message))
+        let tried = format!("cannot reach the identity provider at {}", plain(place));
+        let failure = silence.failure(&tried, "is it running, is its address right?");
+        match silence {
+            Silence::Nobody(_) => Trouble::Passing(failure),
+            Silence::Unsent(_) => Trouble::Lasting(failure),
+        }
     }
 
     /// The failure, whichever kind it is.

@@ -182,9 +182,7 @@ fn issuer(http: &Http, server: &str, realm: &str) -> Result<String, Failure> {
 }
 
 fn unreachable(server: &str, silence: &Silence) -> Failure {
-    let message =
-        format!("cannot reach Keycloak at {server} ({silence}): is it running, is --keycloak right?");
-    Failure::new(Exit::Unreachable, message)
+    silence.failure(&format!("cannot reach Keycloak at {server}"), "is it running, is --keycloak right?")
 }
 
 fn why(answer: &Answer) -> String {

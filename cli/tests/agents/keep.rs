@@ -60,6 +60,16 @@ fn who_was_overtaken_is_told_so() {
 }
 
 #[test]
+fn a_tag_that_no_header_holds_is_wrong_use() {
+    let (desk, registry) = (Desk::new(300), registry());
+    desk.write("card.json", "{}");
+    for tag in ["a\u{1}b", "a\nX-User: admin", " "] {
+        desk.at(&registry, &["agent", "update", "/a", "card.json", "--if-match", tag]).ends(2);
+    }
+    assert_eq!(registry.lines().len(), 0);
+}
+
+#[test]
 fn a_toggle_says_what_it_is_now() {
     let (desk, registry) = (Desk::new(300), registry());
     assert_eq!(desk.at(&registry, &["agent", "toggle", "/a", "on"]).ends(0).out, "/a: enabled\n");

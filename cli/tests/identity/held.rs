@@ -65,6 +65,23 @@ fn what_is_no_good_is_told_before_anything_is_asked() {
 }
 
 #[test]
+fn a_token_goes_over_tls_or_stays_here() {
+    let gateway = Provider::giving(claims(300));
+    // This machine too, by an address that does not say so.
+    let elsewhere = gateway.url.replace("127.0.0.1", "0.0.0.0");
+    let words = [&super::EXPLAIN[..], &["--gateway", &elsewhere]].concat();
+    let desk = Desk::holding(300);
+    desk.run(&words).says(2, &[&elsewhere, "plain http", "--allow-plain-http"]);
+    let stale = Desk::holding(-600);
+    stale.knows(&format!("{}/token", gateway.url));
+    stale.run(&words).says(2, &[&elsewhere, "plain http"]);
+    assert_eq!(gateway.lines(), [""; 0], "neither the token nor the secret for a new one was sent");
+    desk.run(&[&words[..], &["--allow-plain-http"]].concat()).ends(0);
+    desk.run_with(&[("AGENTCTL_ALLOW_PLAIN_HTTP", "true")], &words).ends(0);
+    assert_eq!(gateway.lines().len(), 2);
+}
+
+#[test]
 fn a_file_that_others_may_read_is_warned_of() {
     let (desk, gateway) = (Desk::holding(300), Provider::giving(claims(300)));
     set_mode(&desk.path(FILE), 0o640);

@@ -51,7 +51,7 @@ pub(super) fn fetch(http: &Http, url: &Url, patience: Duration) -> Own {
                 note(&mut said, why);
                 continue;
             }
-            Err(Silence(why)) => return Own::Silent(format!("{place}: {why}")),
+            Err(silence) => return Own::Silent(format!("{place}: {silence}")),
         };
         match (answer.status.as_u16(), json::read(answer.body.as_bytes())) {
             (401 | 403, _) => return Own::Guarded(place),

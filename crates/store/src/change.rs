@@ -50,7 +50,8 @@ pub struct Change {
     pub what: What,
     /// To which entry.
     pub path: EntryPath,
-    /// The card's top-level keys whose values differ, by name. Empty for what is new or gone.
+    /// The card's top-level keys whose values differ, by name; of very many the first ones and how many more.
+    /// Empty for what is new or gone.
     pub fields: Vec<String>,
     /// What access decided about the entry until then; `None` for what is new.
     pub before: Option<Arc<Resource>>,
@@ -101,6 +102,24 @@ impl Change {
     }
 }
 
+impl Change {
+    /// About how many bytes it takes to remember it. Long lists of groups are what weighs.
+    pub(crate) fn weight(&self) -> usize {
+        let texts = |texts: &[String]| texts.iter().map(|text| text.len() + 24).sum::<usize>();
+        let sight = |resource: &Option<Arc<Resource>>| {
+            let sight = resource.as_deref().and_then(Resource::sight);
+            sight.map_or(0, |(owner, _, groups)| owner.len() + texts(groups) + 96)
+        };
+        let own = self.path.as_str().len() + self.by.len() + texts(&self.fields) + 256;
+        own + sight(&self.before) + sight(&self.after)
+    }
+}
+
+/// Names of fields that a change tells; a card may have thousands of its own.
+const FIELDS: usize = 64;
+/// Characters of such a name that are told.
+const NAME: usize = 128;
+
 const ENABLED: &str = "is_enabled";
 /// Every change sets it: it tells nothing.
 const UPDATED: &str = "updated_at";
@@ -116,6 +135,14 @@ fn differing(old: &AgentEntry, new: &AgentEntry) -> Vec<String> {
     let mut names: Vec<String> =
         changed.chain(gone).map(|(name, _)| name.clone()).filter(|name| name != UPDATED).collect();
     names.sort_unstable();
+    let more = names.len().saturating_sub(FIELDS);
+    names.truncate(FIELDS);
+    names.iter_mut().filter(|name| name.chars().count() > NAME).for_each(|name| {
+        *name = name.chars().take(NAME).chain(['…']).collect();
+    });
+    if more > 0 {
+        names.push(format!("… and {more} more"));
+    }
     names
 }
 

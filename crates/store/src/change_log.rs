@@ -9,12 +9,17 @@ use rpds::{HashTrieMapSync, RedBlackTreeMapSync};
 
 use crate::Change;
 
+/// Bytes of changes that are remembered at most, whatever their number: who writes long cards must not fill
+/// the memory.
+const MAX_BYTES: usize = 64 * 1024 * 1024;
+
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HistoryLimits {
     /// Changes in all. A follower who is further behind must read everything anew.
     pub total: usize,
-    /// Changes of one entry. Followers lose nothing by it: a later change of the same entry is there.
+    /// Changes of one entry. Followers lose nothing by it: a later change of the same entry is there, and
+    /// where the forgotten one changed who sees it, they must read everything anew.
     pub per_entry: usize,
 }
 
@@ -23,6 +28,9 @@ impl Default for HistoryLimits {
         HistoryLimits { total: 10_000, per_entry: 100 }
     }
 }
+
+/// The largest number that every reader of JSON keeps exactly (2^53).
+pub(crate) const MAX_NUMBER: u64 = 1 << 53;
 
 /// The latest changes, in their order. Cloning it is cheap, and a clone stays as it is.
 #[derive(Clone, Debug)]
@@ -33,6 +41,8 @@ pub struct ChangeLog {
     last: u64,
     /// Whoever knows the changes up to here can follow on.
     floor: u64,
+    /// What the changes weigh, see [`Change::weight`].
+    bytes: usize,
     limits: HistoryLimits,
 }
 
@@ -44,6 +54,7 @@ impl ChangeLog {
             of_entry: HashTrieMapSync::new_sync(),
             last,
             floor: last,
+            bytes: 0,
             limits,
         }
     }
@@ -78,8 +89,11 @@ impl ChangeLog {
     }
 
     /// Notes that something happened that no change tells of: whoever follows must read everything anew.
-    pub(crate) fn interrupt(&mut self) {
-        self.last += 1;
+    ///
+    /// The numbers jump to the time, so that none is given again that another life of this store (lost, put
+    /// back from a copy, edited) may have given: at 1024 numbers a second no life has come that far.
+    pub(crate) fn interrupt(&mut self, now: u64) {
+        self.last = (self.last + 1).max((now << 10).min(MAX_NUMBER / 2));
         self.floor = self.last;
     }
 
@@ -94,6 +108,7 @@ impl ChangeLog {
     pub(crate) fn push(&mut self, change: Arc<Change>) {
         let (number, path) = (change.number, change.path.clone());
         self.last = self.last.max(number);
+        self.bytes += change.weight();
         self.changes.insert_mut(number, change);
         let mut numbers = self.of_entry.get(&path).cloned().unwrap_or_default();
         let held = Arc::make_mut(&mut numbers);
@@ -101,12 +116,23 @@ impl ChangeLog {
         if held.len() > self.limits.per_entry
             && let Some(oldest) = held.pop_front()
         {
-            self.changes.remove_mut(&oldest);
+            self.forget(oldest);
         }
         self.of_entry.insert_mut(path, numbers);
-        while self.changes.size() > self.limits.total {
+        while self.changes.size() > self.limits.total || (self.bytes > MAX_BYTES && self.changes.size() > 1) {
             self.forget_oldest();
         }
+    }
+
+    /// Forgets a change whose entry has later ones.
+    fn forget(&mut self, number: u64) {
+        let Some(change) = self.changes.get(&number) else { return };
+        if change.before.is_some() && change.before != change.after {
+            // Whoever could see the entry until this change and cannot since would not hear of it.
+            self.floor = self.floor.max(number);
+        }
+        self.bytes -= change.weight();
+        self.changes.remove_mut(&number);
     }
 
     fn forget_oldest(&mut self) {

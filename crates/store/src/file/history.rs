@@ -49,10 +49,13 @@ fn change(json: &[u8]) -> Result<Change, String> {
 
 /// Writes the file.
 pub(super) fn write(out: &mut impl Write, log: &ChangeLog) -> io::Result<()> {
-    let mut lines = Vec::new();
-    line::write(&mut lines, &serde_json::to_vec(&Head { floor: log.floor(), last: log.last() })?);
+    let mut text = Vec::new();
+    line::write(&mut text, &serde_json::to_vec(&Head { floor: log.floor(), last: log.last() })?);
+    out.write_all(&text)?;
     for change in log.iter() {
-        line::write(&mut lines, &serde_json::to_vec(&ChangeRecord::from(&**change))?);
+        text.clear();
+        line::write(&mut text, &serde_json::to_vec(&ChangeRecord::from(&**change))?);
+        out.write_all(&text)?;
     }
-    out.write_all(&lines)
+    Ok(())
 }

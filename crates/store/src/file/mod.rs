@@ -15,6 +15,7 @@ mod reading;
 mod record;
 mod repair;
 mod replace;
+mod salvage;
 mod snapshot;
 mod writer;
 
@@ -32,6 +33,7 @@ use catalog::{AgentEntry, EntryPath};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::files::Files;
+use self::journal::Journal;
 use self::writer::{Ask, Outcome, Write, Writer};
 use crate::expected::{Expected, permitted};
 use crate::{AgentStore, Catalogue, Clock, HistoryLimits, Status, StoreError};
@@ -81,23 +83,29 @@ impl FileStore {
     ) -> Result<FileStore, StoreError> {
         let files = Files::in_folder(folder);
         let lock = files.lock()?;
-        let found = reading::read(&files, limits);
+        let found = reading::read(&files, limits, clock());
         repair::refuse_damage(&files, &found)?;
         repair::report(&files, &found);
-        let mut length = found.journal;
-        if found.edited || found.folding {
-            compaction::fold_all(&files, &found.catalogue).map_err(|cause| StoreError::Damaged {
-                file: files.state.clone(),
-                reason: format!("cannot be written: {cause}"),
-            })?;
-            length = None;
+        let mut unsettled = found.unsettled;
+        if unsettled {
+            match compaction::fold_all(&files, &found.catalogue) {
+                Ok(()) => unsettled = false,
+                // Reading goes on; the first write tries again.
+                Err(cause) => {
+                    tracing::error!(file = %files.state.display(), %cause, "cannot be written; nor can any change");
+                }
+            }
         }
-        let journal = length.map(|length| writer::resume(&files.journal, length)).transpose()?;
+        let journal = found.journal.map(|length| Journal::resume(&files.journal, length)).transpose();
+        let journal = journal.map_err(|cause| StoreError::Unavailable {
+            place: files.journal.display().to_string(),
+            reason: cause.to_string(),
+        })?;
         let shared = Arc::new(Shared {
             latest: watch::Sender::new(found.catalogue.changes().last()),
             current: ArcSwap::from_pointee(found.catalogue),
             fault: Mutex::default(),
-            journal_bytes: AtomicU64::new(length.unwrap_or_default()),
+            journal_bytes: AtomicU64::new(found.journal.unwrap_or_default()),
             files,
             _lock: lock,
         });
@@ -105,6 +113,8 @@ impl FileStore {
             shared: shared.clone(),
             clock,
             journal,
+            unsettled,
+            aside: None,
             fold_after,
             folding: None,
             fold_not_before: Instant::now(),

@@ -13,7 +13,7 @@ use crate::{Catalogue, HistoryLimits, StoreError};
 pub fn picture(folder: &Path, limits: HistoryLimits) -> Result<Catalogue, StoreError> {
     let files = Files::in_folder(folder);
     let _lock = files.lock_existing()?;
-    let found = reading::read(&files, limits);
+    let found = reading::read(&files, limits, repair::now());
     repair::refuse_damage(&files, &found)?;
     Ok(found.catalogue)
 }

@@ -1,14 +1,15 @@
 //! For an operator, while the registry is stopped: what is in a folder, and putting it in order.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::compaction;
 use super::files::Files;
 use super::reading::{self, Reading};
-use super::replace::beside;
+use super::replace::{self, beside};
 use crate::{HistoryLimits, StoreError};
 
 /// What was found or done, for a person.
@@ -26,8 +27,8 @@ pub struct Report {
 /// When another registry runs on the folder.
 pub fn check(folder: &Path) -> Result<Report, StoreError> {
     let files = existing(folder)?;
-    let _lock = files.lock()?;
-    let found = reading::read(&files, HistoryLimits::default());
+    let _lock = files.lock_existing()?;
+    let found = reading::read(&files, HistoryLimits::default(), now());
     Ok(Report { text: describe(&files, &found), sound: found.damage.is_empty() })
 }
 
@@ -38,10 +39,24 @@ pub fn check(folder: &Path) -> Result<Report, StoreError> {
 pub fn compact(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreError> {
     let files = existing(folder)?;
     let _lock = files.lock()?;
-    let found = reading::read(&files, limits);
-    refuse_damage(&files, &found)?;
+    let found = reading::read(&files, limits, now());
+    refuse_unreadable(&files, &found)?;
+    let mut text = format!("folded {} changes\n", found.changes);
+    for path in &found.overridden {
+        let _ = writeln!(text, "{path}: the journal's change counts, not what was edited by hand");
+    }
+    if let Some(torn) = &found.torn {
+        let kept = keep_torn(&files, torn.offset).map_err(|cause| unwritable(&files, &cause))?;
+        let _ = writeln!(
+            text,
+            "the torn end of the journal, {} bytes, is kept in {}",
+            torn.bytes,
+            kept.display()
+        );
+    }
     compaction::fold_all(&files, &found.catalogue).map_err(|cause| unwritable(&files, &cause))?;
-    Ok(Report { text: format!("folded {} changes\n{}", found.changes, after(&files, &found)), sound: true })
+    text.push_str(&after(&files, &found));
+    Ok(Report { text, sound: true })
 }
 
 /// Keeps everything that can be read, and puts the files as they were aside.
@@ -51,17 +66,18 @@ pub fn compact(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreErro
 pub fn repair(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreError> {
     let files = existing(folder)?;
     let _lock = files.lock()?;
-    let mut found = reading::read(&files, limits);
+    let mut found = reading::read(&files, limits, now());
     let mut text = describe(&files, &found);
     if found.damage.is_empty() {
         text.push_str("nothing to repair\n");
         return Ok(Report { text, sound: true });
     }
-    for agent in &found.lost {
-        let _ = writeln!(text, "lost: {agent}");
+    if found.catalogue.is_empty() {
+        text.push_str("no agent could be read, so nothing was changed: put a good copy in its place\n");
+        return Ok(Report { text, sound: false });
     }
     // Nobody knows which changes are missing.
-    found.catalogue.changes_mut().interrupt();
+    found.catalogue.changes_mut().interrupt(now());
     let aside = set_aside(&files).map_err(|cause| unwritable(&files, &cause))?;
     compaction::fold_all(&files, &found.catalogue).map_err(|cause| unwritable(&files, &cause))?;
     for file in aside {
@@ -71,21 +87,36 @@ pub fn repair(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreError
     Ok(Report { text, sound: true })
 }
 
-/// Refuses to go on over something that cannot be read.
+/// Refuses to start over something that cannot be read, or that two have changed.
 pub(super) fn refuse_damage(files: &Files, found: &Reading) -> Result<(), StoreError> {
+    refuse_unreadable(files, found)?;
+    let Some(path) = found.overridden.first() else { return Ok(()) };
+    Err(StoreError::Damaged {
+        file: files.state.clone(),
+        reason: format!(
+            "was edited by hand, but {} holds {} changes that are not in it, the first of {path}: `registry store \
+             compact --state {}` puts both together, and the journal's changes count",
+            files.journal.display(),
+            found.overridden.len(),
+            files.folder().display()
+        ),
+    })
+}
+
+fn refuse_unreadable(files: &Files, found: &Reading) -> Result<(), StoreError> {
     let Some(first) = found.damage.first() else { return Ok(()) };
-    let places: Vec<String> = found.damage.iter().map(ToString::to_string).collect();
-    let folder = files.state.parent().unwrap_or(Path::new("."));
-    let help = format!(
-        "nothing was changed; `registry store check --state {}` says more, `repair` in place of `check` keeps what can be read",
-        folder.display()
-    );
     let mut reason = first.offset.map_or_else(String::new, |offset| format!("offset {offset}: "));
     reason.push_str(&first.reason);
-    for more in &places[1..] {
+    for more in &found.damage[1..] {
         let _ = write!(reason, "; {more}");
     }
-    Err(StoreError::Damaged { file: first.file.clone(), reason: format!("{reason}; {help}") })
+    let _ = write!(
+        reason,
+        "; nothing was changed; `registry store check --state {}` says more, `repair` in place of `check` keeps \
+         what can be read",
+        files.folder().display()
+    );
+    Err(StoreError::Damaged { file: first.file.clone(), reason })
 }
 
 /// Tells the log what an operator would want to know about a start.
@@ -95,7 +126,8 @@ pub(super) fn report(files: &Files, found: &Reading) {
         let kept = kept.map_or_else(|cause| format!("nowhere: {cause}"), |file| file.display().to_string());
         tracing::warn!(
             file = %files.journal.display(), torn.offset, torn.bytes, kept,
-            "a write that was never acknowledged is cut off the journal's end"
+            "the journal's last write did not come to its end and is cut off: it was not acknowledged, unless the disk \
+             has lost what it had"
         );
     }
     if let Some(fault) = &found.history_fault {
@@ -114,9 +146,15 @@ pub(super) fn report(files: &Files, found: &Reading) {
 fn keep_torn(files: &Files, offset: u64) -> io::Result<PathBuf> {
     let bytes = fs::read(&files.journal)?;
     let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-    let kept = beside(&files.journal, "torn");
-    fs::write(&kept, &bytes[from..])?;
-    Ok(kept)
+    let (name, mut kept) = replace::new_file(&beside(&files.journal, "torn"))?;
+    kept.write_all(&bytes[from..])?;
+    kept.sync_all()?;
+    Ok(name)
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn existing(folder: &Path) -> Result<Files, StoreError> {
@@ -124,21 +162,23 @@ fn existing(folder: &Path) -> Result<Files, StoreError> {
     if folder.is_dir() {
         return Ok(files);
     }
-    Err(StoreError::Damaged { file: folder.to_owned(), reason: "there is no such folder".to_owned() })
+    let place = folder.display().to_string();
+    Err(StoreError::Unavailable { place, reason: "there is no such folder".to_owned() })
 }
 
-/// Renames what is damaged or will be folded, so that a person can look at it later.
+/// Copies everything, so that a person can look at it later; the copies are on the disk before anything else
+/// is done.
 fn set_aside(files: &Files) -> io::Result<Vec<PathBuf>> {
     let mut kept = Vec::new();
     for file in [&files.state, &files.journal, &files.folding, &files.history] {
-        if file.exists() {
-            let free = (1..).map(|number| beside(file, &format!("before-repair-{number}")));
-            if let Some(name) = free.into_iter().find(|name| !name.exists()) {
-                fs::copy(file, &name)?;
-                kept.push(name);
-            }
+        if file.try_exists()? {
+            let (name, mut copy) = replace::new_file(&beside(file, "before-repair"))?;
+            io::copy(&mut File::open(file)?, &mut copy)?;
+            copy.sync_all()?;
+            kept.push(name);
         }
     }
+    replace::sync_folder(&files.state)?;
     Ok(kept)
 }
 
@@ -160,7 +200,7 @@ fn describe(files: &Files, found: &Reading) -> String {
     if let Some(torn) = &found.torn {
         let _ = writeln!(
             text,
-            "  torn end at offset {}, {} bytes: a write that was never acknowledged; the next start cuts it off",
+            "  torn end at offset {}, {} bytes: a write that did not come to its end; the next start cuts it off",
             torn.offset, torn.bytes
         );
     }

@@ -9,7 +9,9 @@ use catalog::{AgentEntry, EntryPath, json};
 use serde_json::Value;
 
 use super::line::Summed;
+use super::salvage;
 use crate::Catalogue;
+use crate::change_log::MAX_NUMBER;
 
 /// How deep a card stands in the file: a card that may be registered must be readable here.
 const LEVELS: usize = 2;
@@ -26,54 +28,59 @@ pub(super) struct Snapshot {
     pub(super) present: bool,
 }
 
-/// Reads the file; none is an empty registry.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub(super) fn read(file: &Path) -> Result<Snapshot, Vec<String>> {
-    let one = |fault: String| vec![fault];
+/// Reads the file; none is an empty registry. Beside everything that can be read stands everything that is
+/// wrong.
+pub(super) fn read(file: &Path) -> (Snapshot, Vec<String>) {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
-        Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(Snapshot::default()),
-        Err(cause) => return Err(one(format!("cannot be read: {cause}"))),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return (Snapshot::default(), Vec::new()),
+        Err(cause) => return (Snapshot::default(), vec![format!("cannot be read: {cause}")]),
     };
-    let state = json::read_nested(&bytes, json::MAX_NESTING + LEVELS)
-        .map_err(|fault| one(format!("damaged: {fault}. Mend it by hand or put a good copy in its place")))?;
-    let Value::Object(mut state) = state else {
-        return Err(one("must be an object {\"agents\": {…}}".to_owned()));
-    };
-    let Some(Value::Object(agents)) = state.remove("agents") else {
-        return Err(one("needs \"agents\", an object from paths to cards".to_owned()));
-    };
-    let (change, checksum) = (state.remove("change"), state.remove("checksum"));
+    let mut found = Snapshot { present: true, ..Snapshot::default() };
     let mut faults = Vec::new();
-    if let Some(unknown) = state.keys().next() {
-        faults.push(format!("has a key \"{unknown}\" that would be lost at the next write: remove it"));
-    }
-    let change = match change.as_ref().map(Value::as_u64) {
-        None => None,
-        Some(Some(number)) => Some(number),
-        Some(None) => {
-            faults.push("\"change\" must be a whole number; remove it if it is not known".to_owned());
-            None
+    let state = match json::read_nested(&bytes, json::MAX_NESTING + LEVELS) {
+        Ok(Value::Object(state)) => state,
+        Ok(_) => {
+            return (found, vec!["must be an object {\"agents\": {…}}".to_owned()]);
+        }
+        Err(fault) => {
+            faults.push(format!("damaged: {fault}. Mend it by hand or put a good copy in its place"));
+            found.entries = salvage::entries(&bytes, &mut faults);
+            return (found, faults);
         }
     };
-    let mut entries = Vec::with_capacity(agents.len());
-    for (path, card) in agents {
+    let (mut agents, mut change, mut checksum) = (None, None, None);
+    for (key, value) in state {
+        match (&*key, value) {
+            ("agents", Value::Object(held)) => agents = Some(held),
+            ("checksum", held) => checksum = held.as_str().map(str::to_owned),
+            ("change", held) => match held.as_u64().filter(|number| *number <= MAX_NUMBER) {
+                Some(number) => change = Some(number),
+                None => {
+                    faults.push("\"change\" must be a whole number; remove it if it is not known".to_owned())
+                }
+            },
+            ("agents", _) => {}
+            (unknown, _) => faults
+                .push(format!("has a key \"{unknown}\" that would be lost at the next write: remove it")),
+        }
+    }
+    if agents.is_none() {
+        faults.push("needs \"agents\", an object from paths to cards".to_owned());
+    }
+    for (path, card) in agents.unwrap_or_default() {
         match entry(&path, card) {
-            Ok(entry) => entries.push(Arc::new(entry)),
+            Ok(entry) => found.entries.push(Arc::new(entry)),
             Err(fault) => faults.push(format!("agents[\"{path}\"]: {fault}")),
         }
     }
-    if !faults.is_empty() {
-        return Err(faults);
-    }
-    let checksum = checksum.as_ref().and_then(Value::as_str).unwrap_or_default();
-    let untouched = change.is_some_and(|change| is_untouched(&bytes, change, checksum));
-    Ok(Snapshot { entries, change, untouched, present: true })
+    found.change = change;
+    found.untouched =
+        change.is_some_and(|change| is_untouched(&bytes, change, &checksum.unwrap_or_default()));
+    (found, faults)
 }
 
-fn entry(path: &str, card: Value) -> Result<AgentEntry, String> {
+pub(super) fn entry(path: &str, card: Value) -> Result<AgentEntry, String> {
     let path = EntryPath::parse(path).map_err(|fault| fault.to_string())?;
     let Value::Object(card) = card else { return Err("must be a card, an object".to_owned()) };
     AgentEntry::from_card(path, card).map_err(|faults| faults.to_string())
@@ -103,33 +110,4 @@ fn is_untouched(bytes: &[u8], change: u64, checksum: &str) -> bool {
     bytes
         .strip_suffix(end(change, checksum).as_bytes())
         .is_some_and(|agents| format!("{:08x}", crc32fast::hash(agents)) == checksum)
-}
-
-/// Takes from a damaged file every line that is an agent; the others are named with what is wrong.
-pub(super) fn salvage(file: &Path) -> (Vec<Arc<AgentEntry>>, Vec<String>) {
-    let bytes = std::fs::read(file).unwrap_or_default();
-    let (mut entries, mut lost) = (Vec::new(), Vec::new());
-    for line in bytes.split(|byte| *byte == b'\n') {
-        // Only the form that is written here: one agent a line.
-        let line = line.strip_suffix(b",").unwrap_or(line);
-        if !line.starts_with(b"\"/") {
-            continue;
-        }
-        match salvaged(line) {
-            Ok(entry) => entries.push(Arc::new(entry)),
-            Err(fault) => {
-                let begin: String = String::from_utf8_lossy(line).chars().take(80).collect();
-                lost.push(format!("{begin}…: {fault}"));
-            }
-        }
-    }
-    (entries, lost)
-}
-
-fn salvaged(line: &[u8]) -> Result<AgentEntry, String> {
-    let object = [b"{", line, b"}"].concat();
-    let read = json::read_nested(&object, json::MAX_NESTING + LEVELS).map_err(|fault| fault.to_string())?;
-    let Value::Object(one) = read else { return Err("is no agent".to_owned()) };
-    let (path, card) = one.into_iter().next().ok_or("is no agent")?;
-    entry(&path, card)
 }

@@ -2,9 +2,8 @@
 //! that many writers share one fsync.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,6 +20,8 @@ use crate::{Catalogue, Change, Clock, StoreError};
 
 /// Changes that go to the disk together at most.
 const BATCH: usize = 1024;
+/// Bytes of cards after which nothing more is put to a batch.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// How long after a failed folding the next one is tried.
 const FOLD_AGAIN: Duration = Duration::from_secs(60);
 
@@ -50,16 +51,16 @@ pub(super) struct Writer {
     pub(super) clock: Clock,
     /// Begun with the first change, so that a registry that only reads writes nothing.
     pub(super) journal: Option<Journal>,
+    /// Whether everything must be folded before anything is written: what was found at the start does not
+    /// simply go on, and the disk did not take it then.
+    pub(super) unsettled: bool,
+    /// Bytes of a journal that was set aside and is not folded yet.
+    pub(super) aside: Option<u64>,
     /// Bytes of journal from which on it is folded.
     pub(super) fold_after: u64,
-    pub(super) folding: Option<Folding>,
+    /// A folding in the background.
+    pub(super) folding: Option<JoinHandle<io::Result<()>>>,
     pub(super) fold_not_before: Instant,
-}
-
-/// A folding in the background.
-pub(super) struct Folding {
-    thread: JoinHandle<io::Result<()>>,
-    done: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -67,14 +68,18 @@ impl Writer {
     pub(super) fn run(mut self, mut asks: mpsc::UnboundedReceiver<Ask>) {
         while let Some(first) = asks.blocking_recv() {
             let mut batch = Vec::new();
+            let mut bytes = 0;
             let mut next = Some(first);
             let mut close = None;
             while let Some(ask) = next.take() {
                 match ask {
-                    Ask::Write(write) => batch.push(*write),
+                    Ask::Write(write) => {
+                        bytes += write.new.as_ref().map_or(0, |entry| entry.json().len());
+                        batch.push(*write);
+                    }
                     Ask::Close(reply) => close = Some(reply),
                 }
-                if batch.len() < BATCH && close.is_none() {
+                if batch.len() < BATCH && bytes < BATCH_BYTES && close.is_none() {
                     next = asks.try_recv().ok();
                 }
             }
@@ -131,56 +136,74 @@ impl Writer {
     }
 
     fn append(&mut self, begin: u64, lines: &[u8]) -> io::Result<()> {
+        if self.unsettled {
+            compaction::fold_all(&self.shared.files, &self.shared.current.load())?;
+            self.unsettled = false;
+        }
         let journal = match &mut self.journal {
             Some(journal) => journal,
             none => none.insert(Journal::create(&self.shared.files.journal, begin)?),
         };
         let kept = journal.append(lines);
-        self.shared.journal_bytes.store(journal.length(), Ordering::Relaxed);
+        self.count_bytes();
         kept
+    }
+
+    fn count_bytes(&self) {
+        let bytes = self.journal.as_ref().map_or(0, Journal::length) + self.aside.unwrap_or_default();
+        self.shared.journal_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Folds in the background once the journal is long enough. Its changes go on in a new one meanwhile.
     fn fold_when_due(&mut self) {
-        if self.folding.as_ref().is_some_and(|folding| folding.done.load(Ordering::Acquire)) {
+        if self.folding.as_ref().is_some_and(JoinHandle::is_finished) {
             self.end_folding();
         }
-        let length = self.journal.as_ref().map_or(0, Journal::length);
-        if self.folding.is_some() || length < self.fold_after || Instant::now() < self.fold_not_before {
+        if self.folding.is_some() || Instant::now() < self.fold_not_before {
             return;
+        }
+        if self.aside.is_none() && !self.set_aside() {
+            return;
+        }
+        let (files, picture) = (self.shared.files.clone(), self.shared.current.load_full());
+        let fold = move || compaction::fold_aside(&files, &picture);
+        match std::thread::Builder::new().name("store-fold".to_owned()).spawn(fold) {
+            Ok(thread) => self.folding = Some(thread),
+            Err(cause) => self.folding_failed(&cause),
+        }
+    }
+
+    /// Sets a journal that is long enough aside, and says whether there is one to be folded now.
+    fn set_aside(&mut self) -> bool {
+        let Some(journal) = &mut self.journal else { return false };
+        let length = journal.length();
+        if length < self.fold_after {
+            return false;
         }
         // In step with the snapshot: each change is then folded about once, however many agents there are.
         if length < std::fs::metadata(&self.shared.files.state).map_or(0, |file| file.len()) {
-            return;
+            return false;
         }
-        let files = self.shared.files.clone();
-        if !files.folding.exists()
-            && let Some(journal) = self.journal.take()
-            && let Err(cause) = journal.set_aside(&files.folding)
-        {
-            self.folding_failed(&cause);
-            self.journal = Journal::open(&files.journal, length).ok();
-            return;
-        }
-        let (picture, done) = (self.shared.current.load_full(), Arc::new(AtomicBool::new(false)));
-        let told = done.clone();
-        let fold = move || {
-            let folded = compaction::fold_aside(&files, &picture);
-            told.store(true, Ordering::Release);
-            folded
-        };
-        match std::thread::Builder::new().name("store-fold".to_owned()).spawn(fold) {
-            Ok(thread) => self.folding = Some(Folding { thread, done }),
-            Err(cause) => self.folding_failed(&cause),
+        match journal.set_aside(&self.shared.files.folding) {
+            Ok(()) => {
+                (self.journal, self.aside) = (None, Some(length));
+                true
+            }
+            // It goes on as it was.
+            Err(cause) => {
+                self.folding_failed(&cause);
+                false
+            }
         }
     }
 
     fn end_folding(&mut self) {
         let Some(folding) = self.folding.take() else { return };
-        let folded = folding.thread.join().unwrap_or_else(|_| Err(io::Error::other("it panicked")));
-        if let Err(cause) = folded {
-            self.folding_failed(&cause);
+        match folding.join().unwrap_or_else(|_| Err(io::Error::other("it panicked"))) {
+            Ok(()) => self.aside = None,
+            Err(cause) => self.folding_failed(&cause),
         }
+        self.count_bytes();
     }
 
     fn folding_failed(&mut self, cause: &io::Error) {
@@ -191,7 +214,7 @@ impl Writer {
 
     fn close(&mut self) {
         self.end_folding();
-        if self.journal.is_none() && !self.shared.files.folding.exists() {
+        if self.journal.is_none() && !self.unsettled && !self.shared.files.has_journal() {
             return;
         }
         match compaction::fold_all(&self.shared.files, &self.shared.current.load()) {
@@ -224,12 +247,4 @@ fn write_one(
     })?;
     picture.apply(change, new.clone());
     Ok(new)
-}
-
-/// Continues the journal that is there.
-pub(super) fn resume(path: &Path, length: u64) -> Result<Journal, StoreError> {
-    Journal::open(path, length).map_err(|cause| StoreError::Damaged {
-        file: path.to_owned(),
-        reason: format!("cannot be continued: {cause}"),
-    })
 }

@@ -1,5 +1,7 @@
 //! Keycloak's admin REST API, as an administrator of one realm.
 
+use std::cell::RefCell;
+
 use boot::Secret;
 use serde::Deserialize;
 use serde_json::Value;
@@ -15,9 +17,9 @@ pub(super) struct Admin {
     http: Http,
     server: String,
     realm: String,
-    /// Who it is, for messages.
-    name: String,
-    token: Secret,
+    who: Who,
+    /// The realm master's tokens live for a minute: it may be replaced while a command runs.
+    token: RefCell<Secret>,
     /// How the realm calls itself in tokens.
     pub(super) issuer: String,
     /// Where its clients sign in.
@@ -41,27 +43,17 @@ impl Admin {
     pub(super) fn sign_in(options: &Server, transport: &SignIn) -> Result<Admin, Failure> {
         let (server, realm) = (options.keycloak.trim_end_matches('/').to_owned(), options.realm.clone());
         may_go(transport, &server).map_err(crate::credentials::Trouble::failure)?;
-        let (name, home, fields) = who(options)?;
+        let who = who(options)?;
         let http = Http::new()?;
         let issuer = issuer(&http, &server, &realm)?;
-        let home = realm_at(&server, &segment(home));
-        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.expose())).collect();
-        let answer = http
-            .send(Request::new(Method::POST, token_endpoint(&home)).form(&fields))
-            .map_err(|silence| unreachable(&server, &silence))?;
-        if answer.status != StatusCode::OK {
-            let (name, why) = (plain(&name), why(&answer));
-            let message =
-                format!("{server}: '{name}' cannot sign in at the realm '{}': {why}", home_of(options));
-            return Err(Failure::new(Exit::Refused, message));
-        }
-        let given: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-        let token = given["access_token"].as_str().map(Secret::new);
-        let token = token.ok_or_else(|| {
-            Failure::new(Exit::Refused, format!("{server}: no token was given: is it Keycloak?"))
-        })?;
+        let token = RefCell::new(token(&http, &server, &who)?);
         let token_endpoint = token_endpoint(&realm_at(&server, &segment(&realm)));
-        Ok(Admin { http, server, realm, name, token, issuer, token_endpoint })
+        Ok(Admin { http, server, realm, who, token, issuer, token_endpoint })
+    }
+
+    /// The realm that is administered.
+    pub(super) fn realm(&self) -> &str {
+        &self.realm
     }
 
     /// Reads something that must be there.
@@ -105,13 +97,14 @@ impl Admin {
 
     /// An answer that is good, or says that there is nothing (404) or something already (409).
     fn send(&self, method: Method, path: &str, body: Option<&Value>, what: &str) -> Result<Answer, Failure> {
-        let url = format!("{}/admin/realms/{}{path}", self.server, segment(&self.realm));
-        let mut request = Request::new(method, url).bearer(&self.token);
-        if let Some(body) = body {
-            request = request.json(body);
+        let mut answer = self.ask(method.clone(), path, body)?;
+        if answer.status == StatusCode::UNAUTHORIZED {
+            // The token has ended; who is refused with a new one is refused.
+            let fresh = token(&self.http, &self.server, &self.who)?;
+            self.token.replace(fresh);
+            answer = self.ask(method, path, body)?;
         }
-        let answer = self.http.send(request).map_err(|silence| unreachable(&self.server, &silence))?;
-        let (name, realm) = (plain(&self.name), plain(&self.realm));
+        let (name, realm) = (plain(&self.who.name), plain(&self.realm));
         match answer.status {
             status if status.is_success() => Ok(answer),
             StatusCode::NOT_FOUND | StatusCode::CONFLICT => Ok(answer),
@@ -126,6 +119,15 @@ impl Admin {
         }
     }
 
+    fn ask(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Answer, Failure> {
+        let url = format!("{}/admin/realms/{}{path}", self.server, segment(&self.realm));
+        let mut request = Request::new(method, url).bearer(&self.token.borrow());
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.http.send(request).map_err(|silence| unreachable(&self.server, &silence))
+    }
+
     /// An answer that is nothing but good.
     fn good(&self, answer: Answer, what: &str) -> Result<Answer, Failure> {
         if answer.status.is_success() { Ok(answer) } else { Err(self.failure(what, &why(&answer))) }
@@ -138,17 +140,23 @@ impl Admin {
 }
 
 /// Who signs in, in which realm, and with what.
-type Who<'o> = (String, &'o str, Vec<(&'static str, Secret)>);
+struct Who {
+    /// For messages.
+    name: String,
+    home: String,
+    fields: Vec<(&'static str, Secret)>,
+}
 
-fn who(options: &Server) -> Result<Who<'_>, Failure> {
+fn who(options: &Server) -> Result<Who, Failure> {
     let grant = |grant: &str| ("grant_type", Secret::new(grant));
     let missing = |name: &str| Failure::new(Exit::Credentials, format!("{name} is not set"));
-    let home = home_of(options);
+    let home = home_of(options).to_owned();
     if let Some(id) = &options.admin_client_id {
         let name = "KEYCLOAK_ADMIN_CLIENT_SECRET";
         let secret = variable(name).ok_or_else(|| missing(name))?;
         let client = ("client_id", Secret::new(id));
-        return Ok((id.clone(), home, vec![grant("client_credentials"), client, ("client_secret", secret)]));
+        let fields = vec![grant("client_credentials"), client, ("client_secret", secret)];
+        return Ok(Who { name: id.clone(), home, fields });
     }
     let Some(user) = &options.admin else {
         let why = "who administers the realm? Set KEYCLOAK_ADMIN and KEYCLOAK_ADMIN_PASSWORD, or \
@@ -158,12 +166,31 @@ fn who(options: &Server) -> Result<Who<'_>, Failure> {
     let name = "KEYCLOAK_ADMIN_PASSWORD";
     let password = variable(name).ok_or_else(|| missing(name))?;
     let (client, username) = (("client_id", Secret::new("admin-cli")), ("username", Secret::new(user)));
-    Ok((user.clone(), home, vec![grant("password"), client, username, ("password", password)]))
+    let fields = vec![grant("password"), client, username, ("password", password)];
+    Ok(Who { name: user.clone(), home, fields })
 }
 
 fn home_of(options: &Server) -> &str {
     let usual = if options.admin_client_id.is_some() { &options.realm } else { "master" };
     options.admin_realm.as_deref().unwrap_or(usual)
+}
+
+fn token(http: &Http, server: &str, who: &Who) -> Result<Secret, Failure> {
+    let home = realm_at(server, &segment(&who.home));
+    let fields: Vec<(&str, &str)> = who.fields.iter().map(|(name, value)| (*name, value.expose())).collect();
+    let answer = http
+        .send(Request::new(Method::POST, token_endpoint(&home)).form(&fields))
+        .map_err(|silence| unreachable(server, &silence))?;
+    if answer.status != StatusCode::OK {
+        let (name, home, why) = (plain(&who.name), plain(&who.home), why(&answer));
+        let message = format!("{server}: '{name}' cannot sign in at the realm '{home}': {why}");
+        return Err(Failure::new(Exit::Refused, message));
+    }
+    let given: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+    given["access_token"]
+        .as_str()
+        .map(Secret::new)
+        .ok_or_else(|| Failure::new(Exit::Refused, format!("{server}: no token was given: is it Keycloak?")))
 }
 
 /// How the realm calls itself; everybody may ask.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::admin::{Admin, segment};
+use super::fit;
 use super::steps::Step;
 use crate::outcome::Failure;
 
@@ -42,7 +43,7 @@ pub(super) fn accounts(admin: &Admin) -> Result<Vec<Client>, Failure> {
 /// Makes it, unless it is there. One that is there and does more than an agent needs is left alone.
 pub(super) fn ensure(admin: &Admin, id: &str, steps: &mut Vec<Step>) -> Result<Client, Failure> {
     if let Some(client) = find(admin, id)? {
-        fit(admin, &client)?;
+        fit::for_an_agent(admin, &client)?;
         steps.push(Step::there(format!("client {id}")));
         return Ok(client);
     }
@@ -53,7 +54,7 @@ pub(super) fn ensure(admin: &Admin, id: &str, steps: &mut Vec<Step>) -> Result<C
         steps.push(Step::made(format!("client {id}")));
     } else {
         // Somebody else made it in this moment, maybe otherwise.
-        fit(admin, &client)?;
+        fit::for_an_agent(admin, &client)?;
         steps.push(Step::there(format!("client {id}")));
     }
     Ok(client)
@@ -70,7 +71,8 @@ pub(super) fn ensure_enabled(
         return Ok(());
     }
     if !enable {
-        steps.push(Step::left(format!("client {} is switched off: --enable would switch it on", client.id)));
+        steps
+            .push(Step::broken(format!("client {} is switched off: --enable would switch it on", client.id)));
         return Ok(());
     }
     admin.put(&client.path, Some(&json!({"enabled": true})), "switch the client on")?;
@@ -78,33 +80,14 @@ pub(super) fn ensure_enabled(
     Ok(())
 }
 
-/// Whether a client is what this command makes.
-///
-/// # Errors
-/// What else it is: `add-agent` must not take a sign-in page's client for an agent's.
-pub(super) fn fit(admin: &Admin, client: &Client) -> Result<(), Failure> {
-    let what = format!("use the client '{}'", client.id);
-    unfit(&client.value).map_or(Ok(()), |why| {
-        Err(admin
-            .failure(&what, &format!("it is there and {why}: choose another id, or change it in Keycloak")))
-    })
+/// The user that is the client's service account.
+pub(super) fn account(admin: &Admin, client: &Client) -> Result<Option<String>, Failure> {
+    let found = admin.find(&format!("{}/service-account-user", client.path), "read the service account")?;
+    Ok(found.and_then(|user| user["id"].as_str().map(str::to_owned)))
 }
 
-fn unfit(client: &Value) -> Option<&'static str> {
-    let is = |name: &str| client[name] == true;
-    [
-        (client["protocol"] != "openid-connect", "does not speak OpenID Connect"),
-        (is("publicClient") || is("bearerOnly"), "has no secret"),
-        (client["clientAuthenticatorType"] != "client-secret", "does not sign in with a secret"),
-        (!is("serviceAccountsEnabled"), "has no service account"),
-        (is("standardFlowEnabled") || is("implicitFlowEnabled"), "signs people in"),
-        (is("directAccessGrantsEnabled"), "takes people's passwords"),
-    ]
-    .into_iter()
-    .find_map(|(wrong, why)| wrong.then_some(why))
-}
-
-fn wanted(id: &str) -> Value {
+/// What an agent needs, and nothing else.
+pub(super) fn wanted(id: &str) -> Value {
     json!({
         "clientId": id,
         "name": id,
@@ -122,26 +105,4 @@ fn wanted(id: &str) -> Value {
         "redirectUris": [],
         "webOrigins": [],
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_made_fits_and_what_signs_people_in_does_not() {
-        assert_eq!(unfit(&wanted("a")), None);
-        for (name, value, why) in [
-            ("standardFlowEnabled", json!(true), "signs people in"),
-            ("publicClient", json!(true), "has no secret"),
-            ("serviceAccountsEnabled", json!(false), "has no service account"),
-            ("directAccessGrantsEnabled", json!(true), "takes people's passwords"),
-            ("clientAuthenticatorType", json!("client-jwt"), "does not sign in with a secret"),
-            ("protocol", json!("saml"), "does not speak OpenID Connect"),
-        ] {
-            let mut client = wanted("a");
-            client[name] = value;
-            assert_eq!(unfit(&client), Some(why), "{name}");
-        }
-    }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::admin::{Admin, segment};
-use super::client::Client;
+use super::client::{Client, account};
 use super::steps::Step;
 use crate::outcome::Failure;
 
@@ -59,11 +59,6 @@ pub(super) fn ensure(
 pub(super) fn names(admin: &Admin, client: &Client) -> Result<Vec<String>, Failure> {
     let Some(user) = account(admin, client)? else { return Ok(Vec::new()) };
     Ok(memberships(admin, &user)?.iter().map(name_of).collect())
-}
-
-fn account(admin: &Admin, client: &Client) -> Result<Option<String>, Failure> {
-    let found = admin.find(&format!("{}/service-account-user", client.path), "read the service account")?;
-    Ok(found.and_then(|user| user["id"].as_str().map(str::to_owned)))
 }
 
 fn memberships(admin: &Admin, user: &str) -> Result<Vec<Value>, Failure> {

@@ -56,7 +56,7 @@ fn one(admin: &Admin, client: &Client, scopes: &[&Value], mapper: &Mapper) -> Re
         Found::Otherwise(scope) => {
             let settings = mapper.config.iter().map(|(name, value)| format!("{name}={value}"));
             let settings = settings.collect::<Vec<_>>().join(", ");
-            Step::left(format!(
+            Step::broken(format!(
                 "{what} comes from the client scope {scope} otherwise: it should have {settings}"
             ))
         }
@@ -124,23 +124,26 @@ fn found(client: &Value, scopes: &[&Value], mapper: &Mapper) -> Found {
     let mappers = |owner: &Value| owner["protocolMappers"].as_array().cloned().unwrap_or_default();
     let own = mappers(client);
     let own: Vec<&Value> = own.iter().filter(same).collect();
-    if own.iter().any(|other| right(other)) {
-        return Found::There(None);
+    if let Some(wrong) = own.iter().find(|other| !right(other)) {
+        return Found::Wrong((*wrong).clone());
     }
-    if let Some(own) = own.first() {
-        return Found::Wrong((*own).clone());
-    }
-    let mut otherwise = Found::Nowhere;
+    let mut found = if own.is_empty() { Found::Nowhere } else { Found::There(None) };
     for scope in scopes {
         let name = || scope["name"].as_str().unwrap_or_default().to_owned();
-        for other in mappers(scope).iter().filter(same) {
-            if right(other) {
-                return Found::There(Some(name()));
+        let inherited = mappers(scope);
+        // What stays out of access tokens is in nobody's way.
+        let writes = |other: &&Value| same(other) && other["config"]["access.token.claim"] == "true";
+        for other in inherited.iter().filter(writes) {
+            if !right(other) {
+                // Of two that write one claim, nobody knows which is the last.
+                return Found::Otherwise(name());
             }
-            otherwise = Found::Otherwise(name());
+            if found == Found::Nowhere {
+                found = Found::There(Some(name()));
+            }
         }
     }
-    otherwise
+    found
 }
 
 #[cfg(test)]
@@ -157,7 +160,8 @@ mod tests {
         let [mapper, _] = wanted("groups", "mcp-registry");
         let none = json!({});
         let scope = |mapper: Value| json!({"name": "registry", "protocolMappers": [mapper]});
-        let (right, wrong) = (groups("false"), groups("true"));
+        let (right, wrong, mut silent) = (groups("false"), groups("true"), groups("true"));
+        silent["config"]["access.token.claim"] = json!("false");
         for (own, inherited, expected) in [
             (&none, None, Found::Nowhere),
             (&right, None, Found::There(None)),
@@ -165,6 +169,8 @@ mod tests {
             (&none, Some(&right), Found::There(Some("registry".to_owned()))),
             (&none, Some(&wrong), Found::Otherwise("registry".to_owned())),
             (&wrong, Some(&right), Found::Wrong(groups("true"))),
+            (&right, Some(&wrong), Found::Otherwise("registry".to_owned())),
+            (&none, Some(&silent), Found::Nowhere),
         ] {
             let client = json!({"protocolMappers": [own]});
             let scopes: Vec<Value> = inherited.cloned().map(scope).into_iter().collect();

@@ -3,6 +3,7 @@
 
 mod admin;
 mod client;
+mod fit;
 mod groups;
 mod mappers;
 mod options;
@@ -16,7 +17,7 @@ use self::options::{AddAgent, Agents, RotateSecret};
 pub(crate) use self::options::{EXAMPLES, KeycloakCommand};
 use self::steps::Step;
 use crate::options::Remote;
-use crate::outcome::{Exit, Failure, Report};
+use crate::outcome::{Exit, Failure, Report, say};
 use crate::progress::Waiting;
 use crate::table::table;
 
@@ -52,7 +53,7 @@ fn rotate_secret(options: &RotateSecret, remote: &Remote, json: bool) -> Result<
     let id = &options.client;
     let client = client::find(&admin, id)?
         .ok_or_else(|| admin.failure(&format!("use the client '{id}'"), "there is no such client"))?;
-    client::fit(&admin, &client)?;
+    fit::to_sign_in(&admin, &client)?;
     let mut steps = Vec::new();
     let done = secret::ensure(&admin, &client, true, &file, &mut steps);
     told(done, &steps, json, || json!({"client_id": id, "file": file, "issuer": admin.issuer}))
@@ -95,6 +96,10 @@ fn told(
         steps::text(steps)
     };
     match done {
+        Ok(()) if steps::broken(steps) => {
+            say("what is 'broken' above keeps the account from working");
+            Ok(Report { text, exit: Exit::Refused })
+        }
         Ok(()) => Ok(Report { text, exit: Exit::Done }),
         Err(failure) if steps::changed(steps) => Err(Failure { done: text, ..failure }),
         Err(failure) => Err(failure),

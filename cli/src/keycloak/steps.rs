@@ -18,6 +18,7 @@ enum Did {
     Changed,
     Removed,
     Left,
+    Broken,
 }
 
 impl Step {
@@ -41,9 +42,14 @@ impl Step {
         Step { did: Did::Removed, what: what.into() }
     }
 
-    /// It is not as one would expect, and nobody asked to change it.
+    /// It is not as one would expect, does no harm, and nobody asked to change it.
     pub(super) fn left(what: impl Into<String>) -> Step {
         Step { did: Did::Left, what: what.into() }
+    }
+
+    /// It is so that the account does not work, and it is not for us to change it.
+    pub(super) fn broken(what: impl Into<String>) -> Step {
+        Step { did: Did::Broken, what: what.into() }
     }
 
     /// For scripts.
@@ -60,20 +66,26 @@ impl Did {
             Did::Changed => "changed",
             Did::Removed => "removed",
             Did::Left => "left",
+            Did::Broken => "broken",
         }
     }
 }
 
 /// Whether anything was done.
 pub(super) fn changed(steps: &[Step]) -> bool {
-    steps.iter().any(|step| !matches!(step.did, Did::There | Did::Left))
+    steps.iter().any(|step| !matches!(step.did, Did::There | Did::Left | Did::Broken))
+}
+
+/// Whether the account cannot work as it is.
+pub(super) fn broken(steps: &[Step]) -> bool {
+    steps.iter().any(|step| step.did == Did::Broken)
 }
 
 /// For people, one to a line.
 pub(super) fn text(steps: &[Step]) -> String {
     let line = |step: &Step| format!("{:<8} {}\n", step.did.name(), plain(&step.what));
     let mut text: String = steps.iter().map(line).collect();
-    if !changed(steps) {
+    if !changed(steps) && !broken(steps) {
         text += "all was there already\n";
     }
     text
@@ -87,6 +99,9 @@ mod tests {
     fn what_was_done_is_told_apart_from_what_was_there() {
         let there = [Step::there("client a"), Step::left("in group\nb")];
         assert_eq!(text(&there), "there    client a\nleft     in group\\u{a}b\nall was there already\n");
+        let off = [Step::there("client a"), Step::broken("client a is switched off")];
+        assert_eq!(text(&off), "there    client a\nbroken   client a is switched off\n");
+        assert_eq!((broken(&there), broken(&off), changed(&off)), (false, true, false));
         assert!(changed(&[Step::there("a"), Step::removed("b")]));
     }
 }

@@ -2,10 +2,11 @@
 //! by the tests of the whole stack.
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::provider::{Desk, Provider, SECRET};
+use super::provider::{Desk, Provider, Run, SECRET};
 
 const ADD: [&str; 5] = ["keycloak", "add-agent", "reviewer", "--group", "lob1"];
 const ADMIN: [(&str, &str); 2] = [("KEYCLOAK_ADMIN", "root"), ("KEYCLOAK_ADMIN_PASSWORD", SECRET)];
@@ -107,4 +108,142 @@ fn wrong_use_ends_with_2_and_help_has_examples() {
         let run = desk.run(&[words, &["--help"]].concat()).ends(0);
         assert!(run.out.contains("Examples:\n") && run.out.contains("Exit codes"), "{}", run.out);
     }
+}
+
+/// A realm with the client `reviewer`, its account in the group `lob1`, its mappers and its secret; changed
+/// as a test wants it, by the path of what is read.
+fn realm(change: impl Fn(&str, &mut Value) + Send + Sync + 'static) -> Provider {
+    Provider::new(move |base, asked| {
+        let line = asked.line.replace("/admin/realms/mcp-gateway", "");
+        let mapper = |kind: &str, config: Value| json!({"protocolMapper": kind, "config": config});
+        let mut found = match &*line {
+            "GET /realms/mcp-gateway/.well-known/openid-configuration" => {
+                json!({"issuer": format!("{base}/realms/mcp-gateway")})
+            }
+            "POST /realms/master/protocol/openid-connect/token" => json!({"access_token": "t"}),
+            "GET /clients?clientId=reviewer" => json!([{
+                "id": "1", "clientId": "reviewer", "protocol": "openid-connect", "enabled": true,
+                "clientAuthenticatorType": "client-secret", "serviceAccountsEnabled": true,
+                "fullScopeAllowed": false, "defaultClientScopes": ["inherited"],
+                "protocolMappers": [
+                    mapper("oidc-group-membership-mapper", json!({"claim.name": "groups",
+                        "full.path": "false", "access.token.claim": "true"})),
+                    mapper("oidc-audience-mapper", json!({"included.custom.audience": "mcp-registry",
+                        "access.token.claim": "true"})),
+                ],
+            }]),
+            "GET /client-scopes" => json!([{"name": "inherited", "protocolMappers": []}]),
+            "GET /clients/1/service-account-user" => json!({"id": "2"}),
+            "GET /users/2/role-mappings" => {
+                json!({"realmMappings": [{"name": "default-roles-mcp-gateway"}]})
+            }
+            "GET /users/2/groups?max=10000" => json!([{"id": "3", "path": "/lob1"}]),
+            "GET /group-by-path/lob1" => json!({"id": "3", "path": "/lob1"}),
+            "GET /clients/1/client-secret" | "POST /clients/1/client-secret" => json!({"value": SECRET}),
+            _ => return (404, json!({"error": line})),
+        };
+        change(line.split(' ').next_back().unwrap_or_default(), &mut found);
+        // An account that is refused as one whose token has ended.
+        if found == "refused" { (401, json!({"error": "HTTP 401 Unauthorized"})) } else { (200, found) }
+    })
+}
+
+fn add(desk: &Desk, keycloak: &Provider) -> Run {
+    desk.run_with(&ADMIN, &[&ADD[..], &["--keycloak", &keycloak.url]].concat())
+}
+
+#[test]
+fn an_account_that_is_there_is_taken_as_it_is() {
+    let (desk, keycloak) = (Desk::new(), realm(|_, _| {}));
+    let run = add(&desk, &keycloak).ends(0);
+    assert!(run.out.starts_with("there    client reviewer\n"), "{}", run.out);
+    assert_eq!(desk.read(".oauth-tokens/reviewer.client.json")["client_secret"], SECRET);
+    assert!(add(&desk, &keycloak).ends(0).out.ends_with("all was there already\n"));
+}
+
+#[test]
+fn a_client_with_more_power_is_not_handed_to_an_agent() {
+    let attribute = |name: &str| json!({"attributes": {name: "true"}});
+    for (path, more, part) in [
+        ("/clients?clientId=reviewer", json!({"standardFlowEnabled": true}), "signs people in"),
+        ("/clients?clientId=reviewer", json!({"fullScopeAllowed": true}), "full scope"),
+        ("/clients?clientId=reviewer", json!({"authorizationServicesEnabled": true}), "authorization"),
+        ("/clients?clientId=reviewer", attribute("oauth2.device.authorization.grant.enabled"), "device"),
+        ("/clients?clientId=reviewer", attribute("oidc.ciba.grant.enabled"), "CIBA"),
+        ("/clients?clientId=reviewer", attribute("standard.token.exchange.enabled"), "exchanges"),
+        ("/users/2/role-mappings", json!({"realmMappings": [{"name": "admin"}]}), "(admin)"),
+        (
+            "/users/2/role-mappings",
+            json!({"clientMappings": {"realm-management": {"mappings": [{"name": "realm-admin"}]}}}),
+            "(realm-management/realm-admin)",
+        ),
+    ] {
+        let (desk, strict) = (Desk::new(), path.starts_with("/users") || part != "signs people in");
+        let keycloak = realm(move |at, found| {
+            let found = if found.is_array() { &mut found[0] } else { found };
+            for (name, value) in more.as_object().into_iter().flatten().filter(|_| at == path) {
+                found[name] = value.clone();
+            }
+        });
+        add(&desk, &keycloak).says(1, &["cannot use the client 'reviewer'", part]);
+        assert!(keycloak.lines()[2..].iter().all(|line| line.starts_with("GET ")), "nothing is changed");
+        assert!(!desk.path(".oauth-tokens").exists(), "{part}");
+        // Whoever has such a client may still give it a new secret.
+        let rotate = ["keycloak", "rotate-secret", "reviewer", "--keycloak", &keycloak.url];
+        desk.run_with(&ADMIN, &rotate).ends(if strict { 0 } else { 1 });
+    }
+}
+
+#[test]
+fn an_account_that_cannot_work_ends_with_1_each_time() {
+    let off = realm(|at, found| {
+        if at == "/clients?clientId=reviewer" {
+            found[0]["enabled"] = json!(false);
+        }
+    });
+    let wrong = json!({"protocolMapper": "oidc-group-membership-mapper", "config":
+        {"claim.name": "groups", "full.path": "true", "access.token.claim": "true"}});
+    let inherited = realm(move |at, found| match at {
+        "/clients?clientId=reviewer" => {
+            drop(found[0]["protocolMappers"].as_array_mut().map(|own| own.remove(0)))
+        }
+        "/client-scopes" => found[0]["protocolMappers"] = json!([wrong]),
+        _ => {}
+    });
+    for (keycloak, part) in [
+        (off, "broken   client reviewer is switched off: --enable would switch it on\n"),
+        (
+            inherited,
+            "broken   mapper groups of client reviewer comes from the client scope inherited otherwise",
+        ),
+    ] {
+        let desk = Desk::new();
+        for _ in 0..2 {
+            let run = add(&desk, &keycloak).ends(1);
+            assert!(run.out.contains(part) && !run.out.contains("all was there"), "{}", run.out);
+            assert_eq!(run.err.lines().count(), 1, "{}", run.err);
+        }
+    }
+}
+
+#[test]
+fn an_administrator_whose_token_ends_signs_in_again_once() {
+    let turn = AtomicUsize::new(0);
+    let ending = realm(move |at, found| {
+        if at == "/client-scopes" && turn.fetch_add(1, Ordering::Relaxed) == 0 {
+            *found = json!("refused");
+        }
+    });
+    add(&Desk::new(), &ending).ends(0);
+    let signed_in = |keycloak: &Provider| {
+        keycloak.lines().iter().filter(|line| line.ends_with("/protocol/openid-connect/token")).count()
+    };
+    assert_eq!(signed_in(&ending), 2);
+    let refusing = realm(|at, found| {
+        if at == "/client-scopes" {
+            *found = json!("refused");
+        }
+    });
+    let run = add(&Desk::new(), &refusing).says(1, &["read the client scopes", "401"]);
+    assert_eq!((signed_in(&refusing), run.code), (2, 1));
 }

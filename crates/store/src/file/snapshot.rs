@@ -54,12 +54,12 @@ pub(super) fn read(file: &Path) -> (Snapshot, Vec<String>) {
         match (&*key, value) {
             ("agents", Value::Object(held)) => agents = Some(held),
             ("checksum", held) => checksum = held.as_str().map(str::to_owned),
-            ("change", held) => match held.as_u64().filter(|number| *number <= MAX_NUMBER) {
-                Some(number) => change = Some(number),
-                None => {
-                    faults.push("\"change\" must be a whole number; remove it if it is not known".to_owned())
+            ("change", held) => {
+                change = held.as_u64().filter(|number| *number <= MAX_NUMBER);
+                if change.is_none() {
+                    faults.push("\"change\" must be a whole number; remove it if it is not known".to_owned());
                 }
-            },
+            }
             ("agents", _) => {}
             (unknown, _) => faults
                 .push(format!("has a key \"{unknown}\" that would be lost at the next write: remove it")),

@@ -1,6 +1,6 @@
 # The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
 #   ISSUER=embedded|keycloak  KEYCLOAK_PORT=0  ISSUERS=  STORE=file|postgres  REGISTRIES=1
-.PHONY: help run up down demo test test-keycloak test-replicas lint bench fuzz openapi model keycloak fmt tools
+.PHONY: help run up down demo test test-keycloak test-replicas crash lint bench bench-store fuzz openapi model keycloak fmt tools
 # `--bin`, not `--package`: cargo then chooses features for the whole workspace, as for the servers, and
 # builds nothing twice (77 of xtask's 136 crates otherwise).
 SERVE := [ -x target/release/xtask ] || echo "==> building the tools (two minutes the first time)" >&2; cargo run --quiet --locked --release --bin xtask --
@@ -41,8 +41,13 @@ test-replicas: tools ## Only the tests of several registries on one Postgres, wi
 	@$(TOOL) setup
 	@$(TOOL) model
 	REPLICAS_PARTITION_SECONDS=$${REPLICAS_PARTITION_SECONDS:-30} cargo test --workspace --locked --test replicas --test postgres --test vectors
+crash: tools ## Kill the registry CRASH_KILLS=2000 times while eight clients write
+	CRASH_KILLS=$${CRASH_KILLS:-2000} cargo test --workspace --locked --test crash -- --nocapture
 bench: tools ## Measure
 	cargo bench --workspace --locked
+bench-store: tools ## Only what keeping costs: 100, 10,000 and 100,000 agents, in files and in Postgres
+	@$(TOOL) model
+	cargo bench --workspace --locked --bench store
 fuzz: tools ## Feed the readers of what strangers send, FUZZ_SECONDS=60 each
 	@$(TOOL) fuzz
 openapi: tools ## Rewrite docs/api/*.json from the code

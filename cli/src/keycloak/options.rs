@@ -31,7 +31,8 @@ It may be run again and again: what is there already stays as it is. The client'
 'agentctl token get' reads. A client
 that is there and may do more than an agent (sign people in, roles of its own, full scope, …) is left alone.
 
-Exit codes: 0 done, 1 refused by Keycloak or the account cannot work (what is 'broken' says why), 2 wrong use, 3 nobody to sign in as, 4 nobody answers";
+Exit codes: 0 done, 1 refused by Keycloak or the account cannot work (what is 'broken' says why),
+2 wrong use, 3 nobody to sign in as, 4 nobody answers";
 
 const ROTATE_EXAMPLES: &str = "\
 Examples:

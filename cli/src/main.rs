@@ -16,14 +16,14 @@ mod token;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 use clap_complete::Shell;
 
 use self::options::{Command, Options};
 use self::outcome::{Exit, Report, say};
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = Options::read();
     let outcome = match &options.command {
         Command::Agent(command) => agents::run(command, &options.remote, options.json),
         Command::Access(command) => policy::run(command, &options.remote, options.json),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use access::Action;
 use catalog::EntryPath;
 use clap::builder::PossibleValuesParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::agents::{self, AgentCommand};
@@ -85,6 +85,17 @@ pub(crate) struct Options {
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Options {
+    /// The command line of this process; what is wrong with it ends it here, with help.
+    pub(crate) fn read() -> Options {
+        let matches = Options::command().get_matches();
+        let read = Options::from_arg_matches(&matches);
+        let mut options = read.unwrap_or_else(|fault| fault.format(&mut Options::command()).exit());
+        options.remote.sign_in.note_typed(&matches);
+        options
+    }
 }
 
 /// Where to ask, and as whom.
@@ -196,8 +207,6 @@ pub(crate) fn path(text: &str) -> Result<EntryPath, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -1,18 +1,14 @@
-//! Client credentials: where they are found, and the two kinds of files that hold them.
-//!
-//! What was named comes first (a secret of the environment or a file, then a client file), then what
-//! lies beside the token file.
+//! Client credentials, and the kinds of files that hold them.
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use boot::Secret;
 use serde_json::Value;
 
-use super::options::SignIn;
-use super::token_file::open_to_others;
+use super::options::address;
+use super::token_file::warn_of_readers;
 use crate::outcome::{Exit, Failure};
 
 /// Somebody who can sign in.
@@ -28,48 +24,11 @@ pub(crate) struct Client {
     pub(crate) issuer: Option<String>,
 }
 
-/// Finds the credentials. `held` is the client of the token at hand: neighbours of another client are
-/// passed over then.
-///
-/// # Errors
-/// [`Exit::WrongUse`] for half of a client, [`Exit::Credentials`] for a file that cannot be read.
-pub(crate) fn find(
-    options: &SignIn,
-    token_file: &Path,
-    held: Option<&str>,
-) -> Result<Option<Client>, Failure> {
-    let secret = match &options.client_secret_file {
-        Some(file) => Some(secret_in(file)?),
-        None => options.secret(),
-    };
-    if let Some(secret) = secret {
-        let id = options.client_id.clone().ok_or_else(|| {
-            Failure::new(
-                Exit::WrongUse,
-                "there is a client secret, but whose? Name the client with --client-id",
-            )
-        })?;
-        return Ok(Some(Client { id, secret, token_endpoint: None, issuer: None }));
+impl Client {
+    /// A client that is known by its secret alone.
+    pub(super) fn of(id: &str, secret: Secret) -> Client {
+        Client { id: id.to_owned(), secret, token_endpoint: None, issuer: None }
     }
-    let wanted = options.client_id.as_deref();
-    if let Some(file) = &options.client_file {
-        let client = read(file)?.ok_or_else(|| unreadable(file, "there is no such client file"))?;
-        return match wanted {
-            Some(wanted) if wanted != client.id => Err(Failure::new(
-                Exit::WrongUse,
-                format!("{}: this is client '{}', not '{wanted}'", file.display(), client.id),
-            )),
-            _ => Ok(Some(client)),
-        };
-    }
-    let wanted = wanted.or(held);
-    for file in neighbours(token_file, wanted) {
-        match read(&file)? {
-            Some(client) if wanted.is_none_or(|wanted| wanted == client.id) => return Ok(Some(client)),
-            _ => {}
-        }
-    }
-    Ok(None)
 }
 
 /// The name of the file that holds a client's credentials, beside its token file.
@@ -79,15 +38,11 @@ pub(crate) fn file_name(client: &str) -> String {
     format!("{}.client.json", client.chars().map(plain).collect::<String>())
 }
 
-fn neighbours(token_file: &Path, client: Option<&str>) -> Vec<PathBuf> {
-    let stem = token_file.file_stem().map(|stem| format!("{}.client.json", stem.to_string_lossy()));
-    let names = [client.map(file_name), stem, Some("client.json".to_owned())];
-    names.into_iter().flatten().map(|name| token_file.with_file_name(name)).collect()
-}
-
-fn secret_in(file: &Path) -> Result<Secret, Failure> {
+/// The secret of a file that holds nothing else.
+pub(super) fn secret_in(file: &Path) -> Result<Secret, Failure> {
     let text = fs::read_to_string(file).map_err(|fault| unreadable(file, &fault.to_string()))?;
     let secret = text.trim();
+    warn_of_readers(file, "the client's secret");
     if secret.is_empty() {
         Err(unreadable(file, "there is no secret in the file"))
     } else {
@@ -96,24 +51,32 @@ fn secret_in(file: &Path) -> Result<Secret, Failure> {
 }
 
 /// The client of a file; `None` when there is no such file.
-fn read(file: &Path) -> Result<Option<Client>, Failure> {
+///
+/// # Errors
+/// [`Exit::Credentials`]: what is wrong with it.
+pub(super) fn read(file: &Path) -> Result<Option<Client>, Failure> {
     let text = match fs::read_to_string(file) {
         Ok(text) => text,
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(fault) => return Err(unreadable(file, &fault.to_string())),
     };
-    if file.metadata().is_ok_and(|file| file.mode() & 0o077 != 0) {
-        open_to_others(file, "the client's secret");
-    }
+    warn_of_readers(file, "the client's secret");
     let json: Value = serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|_| unreadable(file, "the client file is no JSON"))?;
     let found = ours(&json).or_else(|| keycloaks(&json));
-    found.map(Some).ok_or_else(|| {
+    let client = found.ok_or_else(|| {
         unreadable(
             file,
             "the client file has neither client_id and client_secret nor Keycloak's resource and secret",
         )
-    })
+    })?;
+    // As strictly as flags are read: these go into messages, and a secret goes there.
+    for (name, place) in [("token_endpoint", &client.token_endpoint), ("issuer", &client.issuer)] {
+        if let Some(Err(why)) = place.as_deref().map(address) {
+            return Err(unreadable(file, &format!("the client file's {name} is no address: {why}")));
+        }
+    }
+    Ok(Some(client))
 }
 
 fn ours(json: &Value) -> Option<Client> {
@@ -152,7 +115,8 @@ fn text(json: &Value, place: &str) -> Option<String> {
     json.pointer(place)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn unreadable(file: &Path, why: &str) -> Failure {
+/// What is wrong with a file.
+pub(super) fn unreadable(file: &Path, why: &str) -> Failure {
     Failure::new(Exit::Credentials, format!("{}: {why}", file.display()))
 }
 
@@ -193,14 +157,27 @@ mod tests {
     }
 
     #[test]
-    fn the_neighbours_are_looked_at_in_order() {
-        let names = |client: Option<&str>| -> Vec<String> {
-            let files = neighbours(Path::new(".oauth-tokens/ingress.json"), client);
-            files.iter().map(|file| file.display().to_string()).collect()
-        };
-        let common = [".oauth-tokens/ingress.client.json", ".oauth-tokens/client.json"];
-        assert_eq!(names(None), common);
-        assert_eq!(names(Some("a"))[0], ".oauth-tokens/a.client.json");
-        assert_eq!(names(Some("https://x/../y"))[0], ".oauth-tokens/https___x_.._y.client.json");
+    fn addresses_of_files_are_read_like_flags() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("client.json");
+        for (name, value) in [
+            ("token_endpoint", "nonsense"),
+            ("token_endpoint", "ftp://h/token"),
+            ("issuer", "https://user:word@h/"),
+            ("issuer", "https://h/\u{1b}[2J"),
+            ("issuer", " https://h/"),
+        ] {
+            let client = json!({"client_id": "a", "client_secret": "s", name: value});
+            fs::write(&file, client.to_string()).unwrap();
+            let fault = read(&file).expect_err("no address");
+            assert_eq!(fault.exit, Exit::Credentials, "{value}");
+            let said = format!("the client file's {name} is no address: ");
+            assert!(fault.message.contains(&said), "{}", fault.message);
+            assert!(!fault.message.contains('\u{1b}'), "{}", fault.message);
+        }
+        let keycloaks =
+            json!({"realm": "r", "auth-server-url": "h", "resource": "a", "credentials": {"secret": "s"}});
+        fs::write(&file, keycloaks.to_string()).unwrap();
+        assert!(read(&file).is_err_and(|fault| fault.exit == Exit::Credentials));
     }
 }

@@ -3,6 +3,7 @@
 
 mod claims;
 mod client;
+mod find;
 mod needs;
 mod options;
 mod provider;
@@ -14,11 +15,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use boot::Secret;
 
 pub(crate) use self::claims::{Age, Claims, span};
-pub(crate) use self::client::{file_name, find as find_client, realm_at, token_endpoint};
+pub(crate) use self::client::{file_name, realm_at, token_endpoint};
+pub(crate) use self::find::{Purpose, find as find_client};
 pub(crate) use self::needs::Needs;
 pub(crate) use self::options::{Checks, SignIn, address, variable};
 pub(crate) use self::provider::may_go;
-pub(crate) use self::sign_in::{Granted, Trouble, sign_in};
+pub(crate) use self::sign_in::{Asked, Granted, Trouble, sign_in};
 use self::token_file::Stored;
 pub(crate) use self::token_file::{read, write};
 use crate::http::Http;
@@ -63,8 +65,14 @@ fn again(remote: &Remote, held: &Stored, why: &str) -> Result<(Secret, Claims), 
     let name = file.display();
     let advice = "sign in with 'agentctl token get'";
     let holder = held.client_id.as_deref();
-    let Some(client) = find_client(&remote.sign_in, file, holder)? else {
-        return Err(none(format!("{name}: {why}: {advice}")));
+    let Some(client) = find_client(&remote.sign_in, file, Purpose::Renewal(holder))? else {
+        let owner = match remote.sign_in.secret() {
+            Some(_) if remote.sign_in.client_id().is_none() => {
+                "set AGENTCTL_CLIENT_ID beside the secret, or "
+            }
+            _ => "",
+        };
+        return Err(none(format!("{name}: {why}: {owner}{advice}")));
     };
     let stranger = |who: &str, holder: &str| {
         let (who, holder) = (plain(who), plain(holder));
@@ -76,9 +84,10 @@ fn again(remote: &Remote, held: &Stored, why: &str) -> Result<(Secret, Claims), 
     // A token that was narrowed stays narrow.
     let narrow = held.claims.groups(&remote.checks.groups_claim).is_empty();
     let scope = narrow.then(|| held.claims.own_scopes().join(" ")).filter(|scope| !scope.is_empty());
+    let asked = Asked { scope: scope.as_deref(), issuer: held.claims.text("iss") };
     let http = Http::new()?;
     let waiting = Waiting::on(PROVIDER);
-    let granted = http.run(sign_in(&http, remote, &client, scope.as_deref(), now())).map_err(|trouble| {
+    let granted = http.run(sign_in(&http, remote, &client, asked, now())).map_err(|trouble| {
         let failure = trouble.failure();
         Failure {
             message: format!("{name}: {why}, and signing in again failed: {}", failure.message),

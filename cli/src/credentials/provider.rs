@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::claims::Claims;
 use super::client::Client;
-use super::options::SignIn;
+use super::options::{Flag, SignIn, address};
 use super::sign_in::Trouble;
 use crate::gateway::Gateway;
 use crate::http::{Http, Method, Request, StatusCode, Url};
@@ -20,8 +21,21 @@ pub(crate) struct Provider {
     pub(crate) token_endpoint: String,
     /// Whose it is, if that is known before there is a token.
     pub(crate) issuer: Option<String>,
+    /// How the issuer was found.
+    found: Found,
     /// Whether it takes the secret in a form's field alone.
     pub(crate) post_only: bool,
+}
+
+/// How a provider was found, which says what is known of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// Its endpoint was named: how it calls itself in tokens is its own business.
+    Endpoint,
+    /// The caller named the issuer, for this sign-in or for all, and it says so itself.
+    Issuer,
+    /// It was looked for: by a client's file, or at the gateway.
+    LookedFor,
 }
 
 /// What an issuer says of itself (OpenID Connect Discovery 1.0 section 3, RFC 8414 section 2).
@@ -43,12 +57,16 @@ pub(crate) async fn find(
     let named = |endpoint: &String, issuer: Option<&String>| Provider {
         token_endpoint: endpoint.clone(),
         issuer: issuer.cloned(),
+        found: Found::Endpoint,
         post_only: false,
     };
-    let provider = if let Some(endpoint) = &options.token_endpoint {
+    // A flag comes before the environment.
+    let issuer_first = options.typed(Flag::Issuer) && !options.typed(Flag::TokenEndpoint);
+    let endpoint = options.token_endpoint.as_ref().filter(|_| !issuer_first);
+    let provider = if let Some(endpoint) = endpoint {
         named(endpoint, options.issuer.as_ref())
     } else if let Some(issuer) = &options.issuer {
-        discover(http, options, issuer).await?
+        Provider { found: Found::Issuer, ..discover(http, options, issuer).await? }
     } else if let Some(endpoint) = &client.token_endpoint {
         named(endpoint, client.issuer.as_ref())
     } else if let Some(issuer) = &client.issuer {
@@ -60,22 +78,57 @@ pub(crate) async fn find(
     Ok(provider)
 }
 
+impl Provider {
+    /// Whether it may be asked for a token in place of one of this issuer: a secret must not go to another
+    /// one only because the gateway or a file now points there.
+    pub(super) fn is_of(&self, held: Option<&str>) -> Result<(), Trouble> {
+        match (&self.issuer, held) {
+            (Some(found), Some(held)) if self.found == Found::LookedFor && !same(found, held) => {
+                let (found, held) = (plain(found), plain(held));
+                let why = format!("the token is of {held}, and found was {found}: name it with --issuer");
+                Err(Trouble::lasting(Exit::Credentials, why))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the issuer that was asked gave this token in its own name.
+    pub(super) fn gave(&self, claims: &Claims) -> Result<(), Trouble> {
+        match (&self.issuer, claims.text("iss")) {
+            (Some(asked), Some(gave)) if self.found != Found::Endpoint && !same(asked, gave) => {
+                let (asked, gave) = (plain(asked), plain(gave));
+                let why = format!(
+                    "{asked} gave a token of {gave}, which is not saved: name --issuer {gave}, or its --token-endpoint"
+                );
+                Err(Trouble::lasting(Exit::Refused, why))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether two names are of one issuer.
+fn same(one: &str, other: &str) -> bool {
+    one.trim_end_matches('/') == other.trim_end_matches('/')
+}
+
 /// The issuer's document, under the first name it has one.
 async fn discover(http: &Http, options: &SignIn, issuer: &str) -> Result<Provider, Trouble> {
     // Whoever could change the document could have the secret sent to himself.
     may_go(options, issuer)?;
     for place in places(issuer) {
         if let Some(found) = ask(http, &place).await? {
-            if found.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
-                let says = plain(&found.issuer);
+            if !same(&found.issuer, issuer) {
+                let (says, issuer, place) = (plain(&found.issuer), plain(issuer), plain(&place));
                 return Err(Trouble::lasting(
                     Exit::Refused,
                     format!("{place}: the issuer calls itself {says}, not {issuer}: name it as it does"),
                 ));
             }
-            return Ok(found.into());
+            return found.provider(&place);
         }
     }
+    let issuer = plain(issuer);
     let why = format!("{issuer} has no discovery document: is it an issuer? Else name its --token-endpoint");
     Err(Trouble::lasting(Exit::Refused, why))
 }
@@ -89,7 +142,7 @@ async fn own(http: &Http, options: &SignIn, gateway: &Gateway) -> Result<Provide
         let why = format!("the gateway at {gateway} has no issuer of its own: name yours with --issuer");
         Trouble::lasting(Exit::Credentials, why)
     })?;
-    Ok(found.into())
+    found.provider(&place)
 }
 
 async fn ask(http: &Http, place: &str) -> Result<Option<Metadata>, Trouble> {
@@ -98,7 +151,7 @@ async fn ask(http: &Http, place: &str) -> Result<Option<Metadata>, Trouble> {
         .await
         .map_err(|silence| Trouble::unreachable(place, &silence))?;
     if answer.status.is_server_error() {
-        let message = format!("{place}: the issuer failed ({})", answer.status);
+        let message = format!("{}: the issuer failed ({})", plain(place), answer.status);
         return Err(Trouble::Passing(Failure::new(Exit::Refused, message)));
     }
     if answer.status != StatusCode::OK {
@@ -107,7 +160,7 @@ async fn ask(http: &Http, place: &str) -> Result<Option<Metadata>, Trouble> {
     // Some pages are answered with 200 whatever one asks for: these are no documents.
     let Ok(value) = serde_json::from_str::<Value>(&answer.body) else { return Ok(None) };
     serde_json::from_value(value).map(Some).map_err(|fault| {
-        let why = plain(&fault.to_string());
+        let (place, why) = (plain(place), plain(&fault.to_string()));
         Trouble::lasting(Exit::Refused, format!("{place}: the discovery document cannot be read: {why}"))
     })
 }
@@ -146,14 +199,20 @@ fn is_safe(address: &str) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && here)
 }
 
-impl From<Metadata> for Provider {
-    fn from(found: Metadata) -> Provider {
+impl Metadata {
+    fn provider(self, place: &str) -> Result<Provider, Trouble> {
+        address(&self.token_endpoint).map_err(|why| {
+            let message =
+                format!("{}: the token endpoint of the document is no address: {why}", plain(place));
+            Trouble::lasting(Exit::Refused, message)
+        })?;
         // Basic is the default of RFC 8414; every provider we know takes both.
-        let post_only = found.token_endpoint_auth_methods_supported.is_some_and(|methods| {
+        let post_only = self.token_endpoint_auth_methods_supported.is_some_and(|methods| {
             let takes = |name: &str| methods.iter().any(|method| method == name);
             takes("client_secret_post") && !takes("client_secret_basic")
         });
-        Provider { token_endpoint: found.token_endpoint, issuer: Some(found.issuer), post_only }
+        let (token_endpoint, issuer, found) = (self.token_endpoint, Some(self.issuer), Found::LookedFor);
+        Ok(Provider { token_endpoint, issuer, found, post_only })
     }
 }
 

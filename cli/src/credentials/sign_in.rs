@@ -11,6 +11,15 @@ use crate::options::Remote;
 use crate::outcome::{Exit, Failure};
 use crate::plain::plain;
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// These scopes alone, instead of all that the client holds.
+    pub(crate) scope: Option<&'a str>,
+    /// Of this issuer, where a token of it is replaced.
+    pub(crate) issuer: Option<&'a str>,
+}
+
 /// A token that was just given.
 #[derive(Debug)]
 pub(crate) struct Granted {
@@ -75,7 +84,7 @@ struct Refused {
     error_description: Option<String>,
 }
 
-/// Signs in, for all that the client holds or for these scopes alone.
+/// Signs in.
 ///
 /// # Errors
 /// [`Trouble`] with one line, never with the secret in it.
@@ -83,13 +92,14 @@ pub(crate) async fn sign_in(
     http: &Http,
     remote: &Remote,
     client: &Client,
-    scope: Option<&str>,
+    asked: Asked<'_>,
     now: u64,
 ) -> Result<Granted, Trouble> {
     let provider = provider::find(http, &remote.sign_in, client, &remote.gateway).await?;
+    provider.is_of(asked.issuer)?;
     let endpoint = &provider.token_endpoint;
     let answer = http
-        .call(request(&provider, client, scope))
+        .call(request(&provider, client, asked.scope))
         .await
         .map_err(|silence| Trouble::unreachable(endpoint, &silence))?;
     if answer.status != StatusCode::OK {
@@ -106,6 +116,7 @@ pub(crate) async fn sign_in(
     }
     let claims = Claims::read(&given.access_token).ok_or_else(|| wrong("the access token is no JWT"))?;
     let end = claims.end().ok_or_else(|| wrong("the access token has no 'exp'"))?;
+    provider.gave(&claims)?;
     let issuer = claims.text("iss").or(provider.issuer.as_deref()).unwrap_or_default().to_owned();
     Ok(Granted {
         token: Secret::new(given.access_token),

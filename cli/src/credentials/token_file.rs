@@ -46,7 +46,7 @@ pub(crate) fn read(file: &Path) -> Result<Stored, String> {
     let claims = Claims::read(token.expose()).ok_or_else(|| wrong("the access token is no JWT"))?;
     let client_id = claims.client().or_else(|| json.as_ref()?["client_id"].as_str()).map(str::to_owned);
     if mode & 0o077 != 0 {
-        open_to_others(file, "the token");
+        say_readable(file, "the token");
     }
     Ok(Stored { token, claims, client_id })
 }
@@ -59,6 +59,9 @@ pub(crate) fn read(file: &Path) -> Result<Stored, String> {
 pub(crate) fn write(file: &Path, granted: &Granted, now: u64) -> Result<(), FileFault> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     folder.map_or(Ok(()), files::private_folder)?;
+    if is_open_to_writers(file) {
+        warn_of_writers(file, "the token there may be replaced");
+    }
     let text = json!({
         "provider": granted.provider,
         "access_token": granted.token.expose(),
@@ -71,8 +74,31 @@ pub(crate) fn write(file: &Path, granted: &Granted, now: u64) -> Result<(), File
     files::replace(file, format!("{text:#}\n").as_bytes())
 }
 
-/// Says in one line that others may read a secret.
-pub(super) fn open_to_others(file: &Path, what: &str) {
+/// Says in one line that others may read a secret, if they may.
+pub(super) fn warn_of_readers(file: &Path, what: &str) {
+    if file.metadata().is_ok_and(|file| file.mode() & 0o077 != 0) {
+        say_readable(file, what);
+    }
+}
+
+/// Whether others may put files beside this one.
+pub(super) fn is_open_to_writers(file: &Path) -> bool {
+    folder_of(file).metadata().is_ok_and(|folder| folder.mode() & 0o022 != 0)
+}
+
+/// Says in one line that they may.
+pub(super) fn warn_of_writers(file: &Path, so: &str) {
+    say(&format!(
+        "{name}: others may write into this folder, so {so}: chmod 700 {name}",
+        name = folder_of(file).display()
+    ));
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn say_readable(file: &Path, what: &str) {
     say(&format!("{name}: others may read {what}: chmod 600 {name}", name = file.display()));
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::options::Get;
 use super::{holder, lines};
-use crate::credentials::{self, Granted, Trouble, span};
+use crate::credentials::{self, Asked, Granted, Purpose, Trouble, span};
 use crate::http::Http;
 use crate::options::Remote;
 use crate::outcome::{Exit, Failure, Report, say};
@@ -23,7 +23,8 @@ pub(super) fn run(remote: &Remote, options: &Get, json: bool) -> Result<Report, 
 /// Signs in and saves. Credentials are looked for anew each time: a secret may have been changed.
 pub(super) async fn once(http: &Http, remote: &Remote, options: &Get) -> Result<Granted, Trouble> {
     let file = &remote.token_file;
-    let client = credentials::find_client(&remote.sign_in, file, None).map_err(Trouble::Lasting)?;
+    let client =
+        credentials::find_client(&remote.sign_in, file, Purpose::SignIn).map_err(Trouble::Lasting)?;
     let client = client.ok_or_else(|| {
         let name = file.with_file_name("client.json");
         let why = format!(
@@ -34,7 +35,8 @@ pub(super) async fn once(http: &Http, remote: &Remote, options: &Get) -> Result<
         Trouble::Lasting(Failure::new(Exit::Credentials, why))
     })?;
     let now = credentials::now();
-    let granted = credentials::sign_in(http, remote, &client, options.scope.as_deref(), now).await?;
+    let asked = Asked { scope: options.scope.as_deref(), issuer: None };
+    let granted = credentials::sign_in(http, remote, &client, asked, now).await?;
     credentials::write(file, &granted, now).map_err(|fault| {
         Trouble::Lasting(Failure::new(Exit::Refused, format!("the token is not saved: {fault}")))
     })?;

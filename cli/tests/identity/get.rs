@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::provider::{Desk, Provider, SECRET, SIGNATURE, claims, given, jwt, mode, now};
+use super::provider::{Desk, Provider, SECRET, SIGNATURE, claims, given, jwt, mode, now, set_mode};
 use super::{ENVIRONMENT, FILE, get};
 
 #[test]
@@ -65,6 +65,9 @@ fn credentials_that_were_named_come_before_the_neighbours() {
     fs::write(desk.path("secret"), format!("{SECRET}\n")).expect("it can be written");
     let endpoint = ("AGENTCTL_TOKEN_ENDPOINT", &*endpoint);
     let secret = ("AGENTCTL_CLIENT_SECRET", SECRET);
+    let (bot, named) = (("AGENTCTL_CLIENT_ID", "bot"), ("AGENTCTL_CLIENT_ID", "named"));
+    let others = ("AGENTCTL_CLIENT_SECRET", "of another client");
+    let broken = ("AGENTCTL_CLIENT_SECRET_FILE", "nowhere");
     for (settings, words, id) in [
         (&[][..], &[][..], "stem"),
         (&[], &["--client-id", "named"], "named"),
@@ -72,8 +75,16 @@ fn credentials_that_were_named_come_before_the_neighbours() {
         (&[], &["--client-file", "elsewhere.json"], "file"),
         (&[("AGENTCTL_CLIENT_FILE", "elsewhere.json")], &["--client-id", "file"], "file"),
         (&[endpoint], &["--client-file", "keycloak.json"], "adapter"),
-        (&[endpoint, secret], &["--client-file", "elsewhere.json", "--client-id", "env"], "env"),
+        (&[endpoint, secret], &["--client-id", "env"], "env"),
         (&[endpoint], &["--client-id", "flags", "--client-secret-file", "secret"], "flags"),
+        // What was typed comes before the environment.
+        (&[bot, others], &["--client-file", "elsewhere.json"], "file"),
+        (&[bot, others], &["--client-id", "named"], "named"),
+        (&[bot, others, broken], &["--client-id", "least"], "least"),
+        (&[endpoint, bot, others], &["--client-secret-file", "secret"], "bot"),
+        // The client's own file, before a secret of the environment that may be another's.
+        (&[others], &["--client-id", "named"], "named"),
+        (&[endpoint, named, secret], &["--client-id", "named"], "named"),
     ] {
         desk.run_with(settings, &get(words)).ends(0);
         let asked = provider.asked().pop().expect("it was asked");
@@ -81,7 +92,14 @@ fn credentials_that_were_named_come_before_the_neighbours() {
     }
     let asked = provider.lines().len();
     for (settings, words, code, parts) in [
-        (&[secret][..], &[][..], 2, &["--client-id"][..]),
+        (&[secret][..], &[][..], 2, &["--client-id", "AGENTCTL_CLIENT_ID"][..]),
+        (
+            &[],
+            &["--client-id", "x", "--client-secret-file", "secret", "--client-file", "elsewhere.json"],
+            2,
+            &["--client-secret-file and --client-file"],
+        ),
+        (&[bot, secret], &["--client-id", "unknown"], 3, &["there are no client credentials"]),
         (&[], &["--client-file", "elsewhere.json", "--client-id", "other"], 2, &["this is client 'file'"]),
         (&[], &["--client-file", "nowhere.json"], 3, &["nowhere.json: there is no such client file"]),
         (&[], &["--client-id", "x", "--client-secret-file", "nowhere"], 3, &["nowhere: "]),
@@ -104,7 +122,11 @@ fn the_token_endpoint_is_discovered_and_the_issuer_compared() {
     ] {
         let (desk, issuer) = (Desk::new(), issuer.to_owned());
         let provider = Provider::new(move |base, asked| match &*asked.line {
-            "POST /token" => given(&claims(300)),
+            "POST /token" => {
+                let mut claims = claims(300);
+                claims["iss"] = json!(format!("{base}/realms/r"));
+                given(&claims)
+            }
             line if line == document => {
                 (200, json!({"issuer": format!("{base}{issuer}"), "token_endpoint": format!("{base}/token")}))
             }
@@ -119,6 +141,83 @@ fn the_token_endpoint_is_discovered_and_the_issuer_compared() {
         }
         assert_eq!(provider.lines(), lines);
     }
+}
+
+/// An issuer at its own address, which gives tokens in this name and names this endpoint.
+fn issuer(endpoint: &'static str, name: &'static str) -> Provider {
+    Provider::new(move |base, asked| match &*asked.line {
+        "GET /.well-known/openid-configuration" => {
+            (200, json!({"issuer": base, "token_endpoint": endpoint.replace("BASE", base)}))
+        }
+        _ => {
+            let mut claims = claims(300);
+            claims["iss"] = json!(name.replace("BASE", base));
+            given(&claims)
+        }
+    })
+}
+
+#[test]
+fn a_token_in_another_issuers_name_is_not_saved() {
+    let run = |words: &[&str]| {
+        let desk = Desk::new();
+        (desk.run_with(&ENVIRONMENT, &get(words)), desk.path(FILE).exists())
+    };
+    let own = issuer("BASE/token", "BASE/");
+    assert!(run(&["--issuer", &own.url]).1);
+    let others = issuer("BASE/token", "http://other\u{1b}[2J");
+    let (said, saved) = run(&["--issuer", &others.url]);
+    said.says(1, &["gave a token of http://other\\u{1b}[2J, which is not saved", "--token-endpoint"]);
+    assert!(!saved);
+    // Who names the endpoint has said where it comes from.
+    assert!(run(&["--token-endpoint", &format!("{}/token", others.url)]).1);
+}
+
+#[test]
+fn a_document_without_an_address_is_a_clear_fault() {
+    for endpoint in ["nonsense", "BASE/\u{1b}[2J"] {
+        let provider = issuer(endpoint, "BASE");
+        let words = ["--issuer", &provider.url, "--watch", "--allow-plain-http"];
+        Desk::new().run_with(&ENVIRONMENT, &get(&words)).says(1, &["of the document is no address"]);
+    }
+    let desk = Desk::new();
+    desk.knows("nonsense");
+    desk.run(&get(&["--watch", "--allow-plain-http"])).says(3, &["token_endpoint is no address"]);
+    let client = json!({"client_id": "a\u{1b}[2J", "client_secret": SECRET});
+    desk.write("client.json", &client);
+    let words = get(&["--client-file", "client.json", "--client-id", "b"]);
+    desk.run(&words).says(2, &["this is client 'a\\u{1b}[2J', not 'b'"]);
+}
+
+#[test]
+fn a_typed_issuer_comes_before_an_endpoint_of_the_environment() {
+    let provider = issuer("BASE/token", "BASE");
+    let elsewhere = ("AGENTCTL_TOKEN_ENDPOINT", "http://127.0.0.1:9/token");
+    let settings = [&ENVIRONMENT[..], &[elsewhere]].concat();
+    Desk::new().run_with(&settings, &get(&["--issuer", &provider.url])).ends(0);
+    assert_eq!(provider.lines().len(), 2);
+}
+
+#[test]
+fn who_may_read_or_write_there_is_told() {
+    let (desk, provider) = (Desk::new(), Provider::giving(claims(300)));
+    let endpoint = format!("{}/token", provider.url);
+    fs::write(desk.path("secret"), SECRET).expect("it can be written");
+    let words = ["--client-id", "bot", "--client-secret-file", "secret", "--token-endpoint", &endpoint];
+    for (mode, said) in
+        [(0o600, ""), (0o640, "agentctl: secret: others may read the client's secret: chmod 600 secret\n")]
+    {
+        set_mode(&desk.path("secret"), mode);
+        assert_eq!(desk.run(&get(&words)).ends(0).err, said);
+    }
+    let asked = provider.lines().len();
+    desk.knows(&endpoint);
+    set_mode(&desk.path(".oauth-tokens"), 0o770);
+    let run = desk.run(&get(&[])).ends(3);
+    let why = "agentctl: .oauth-tokens: others may write into this folder, so its client files are not read: \
+        chmod 700 .oauth-tokens\n";
+    assert!(run.err.starts_with(why) && run.err.contains("there are no client credentials"), "{}", run.err);
+    assert_eq!(provider.lines().len(), asked, "nothing was asked");
 }
 
 #[test]

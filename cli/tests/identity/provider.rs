@@ -129,7 +129,7 @@ impl Provider {
 }
 
 /// What the registry says when all is well.
-fn explained() -> Value {
+pub(crate) fn explained() -> Value {
     json!({"verdict": "allowed", "reason": "r", "groups": [], "scopes": [], "would_allow": [], "policy_version": "v"})
 }
 
@@ -199,7 +199,11 @@ impl Desk {
     /// Writes a file for its owner alone.
     pub(crate) fn write(&self, name: &str, content: &Value) {
         let file = self.path(name);
-        fs::create_dir_all(file.parent().expect("a folder")).expect("it can be made");
+        let folder = file.parent().expect("a folder");
+        if !folder.exists() {
+            fs::create_dir_all(folder).expect("it can be made");
+            set_mode(folder, 0o700);
+        }
         fs::write(&file, content.to_string()).expect("it can be written");
         set_mode(&file, 0o600);
     }

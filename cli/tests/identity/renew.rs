@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::provider::{Desk, Provider, Run, claims, jwt, mode};
+use super::provider::{Desk, Provider, Run, SECRET, claims, explained, given, jwt, mode};
 use super::{ENVIRONMENT, EXPLAIN, FILE, explain};
 
 #[test]
@@ -98,4 +98,48 @@ fn many_may_renew_at_once() {
     }
     assert_eq!(desk.read(FILE)["client_id"], "bot");
     assert_eq!(fs::read_dir(desk.path(".oauth-tokens")).expect("a folder").count(), 2, "no draft is left");
+}
+
+#[test]
+fn a_secret_without_an_owner_is_nobodys_in_a_renewal() {
+    let (desk, provider) = (Desk::holding(-600), Provider::giving(claims(300)));
+    let words = [&EXPLAIN[..], &["--gateway", &provider.url]].concat();
+    let secret = [ENVIRONMENT[1]];
+    desk.run_with(&secret, &words).says(3, &["the token expired", "set AGENTCTL_CLIENT_ID"]);
+    assert_eq!(provider.lines(), [""; 0], "the token file does not say whose the secret is");
+    desk.knows(&format!("{}/token", provider.url));
+    desk.run_with(&secret, &words).ends(0);
+    // The environment's client is another one: the holder's own file serves.
+    let (desk, provider) = (Desk::holding(-600), Provider::giving(claims(300)));
+    desk.knows(&format!("{}/token", provider.url));
+    let words = [&EXPLAIN[..], &["--gateway", &provider.url]].concat();
+    desk.run_with(&[("AGENTCTL_CLIENT_ID", "other"), ENVIRONMENT[1]], &words).ends(0);
+    assert_eq!(provider.asked()[0].basic().map(|(id, _)| id), Some("bot".to_owned()));
+}
+
+#[test]
+fn a_secret_does_not_go_to_another_issuer_than_the_tokens() {
+    let gateway = Provider::new(|base, asked| match &*asked.line {
+        "GET /.well-known/oauth-authorization-server" | "GET /.well-known/openid-configuration" => {
+            (200, json!({"issuer": base, "token_endpoint": format!("{base}/token")}))
+        }
+        "POST /token" => {
+            let mut claims = claims(300);
+            claims["iss"] = json!(base);
+            given(&claims)
+        }
+        _ => (200, explained()),
+    });
+    let desk = Desk::holding(-600);
+    let words = [&EXPLAIN[..], &["--gateway", &gateway.url]].concat();
+    let named = "the token is of http://issuer, and found was ";
+    desk.run_with(&ENVIRONMENT, &words).says(3, &[named, &gateway.url, "--issuer"]);
+    desk.write(
+        ".oauth-tokens/bot.client.json",
+        &json!({"client_id": "bot", "client_secret": SECRET, "issuer": gateway.url}),
+    );
+    desk.run(&words).says(3, &[named]);
+    assert!(gateway.lines().iter().all(|line| line.starts_with("GET ")), "no secret was sent");
+    let settings = [&ENVIRONMENT[..], &[("AGENTCTL_ISSUER", &*gateway.url)]].concat();
+    desk.run_with(&settings, &words).ends(0);
 }

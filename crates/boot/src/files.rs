@@ -1,6 +1,7 @@
 //! Files that must be whole and private: keys, and what a start tells its scripts.
 
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -67,7 +68,10 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> Result<(), FileFault> {
 /// [`FileFault::Io`].
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileFault> {
     let draft = draft(path, bytes)?;
-    std::fs::rename(&draft, path).map_err(|source| io_at(path, source))?;
+    std::fs::rename(&draft, path).map_err(|source| {
+        let _ = std::fs::remove_file(&draft);
+        io_at(path, source)
+    })?;
     sync_folder(path)
 }
 
@@ -94,9 +98,9 @@ pub fn read_private(path: &Path) -> Result<Option<Vec<u8>>, FileFault> {
 /// Writes the bytes to a file of its own beside `path`, down to the disk.
 fn draft(path: &Path, bytes: &[u8]) -> Result<PathBuf, FileFault> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = path.with_file_name(format!(".{name}.{}", std::process::id()));
-    // A draft of the same name can only be what a crashed process of our id left behind.
-    let _ = std::fs::remove_file(&draft);
+    // Not the process's id: in containers that share a volume every process may be the first. A draft that
+    // a crash left behind stays, as nobody knows it from one that is being written.
+    let draft = path.with_file_name(format!(".{name}.{:016x}", chance()));
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -106,10 +110,18 @@ fn draft(path: &Path, bytes: &[u8]) -> Result<PathBuf, FileFault> {
     match written {
         Ok(()) => Ok(draft),
         Err(source) => {
-            let _ = std::fs::remove_file(&draft);
+            // What is there under that name already is somebody else's.
+            if source.kind() != io::ErrorKind::AlreadyExists {
+                let _ = std::fs::remove_file(&draft);
+            }
             Err(io_at(path, source))
         }
     }
+}
+
+/// A number that nobody else draws: the keys of a hasher come from the operating system's randomness.
+fn chance() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// The name itself is on the disk only once its folder is.
@@ -152,6 +164,28 @@ mod tests {
             replace(&path, text.as_bytes()).unwrap();
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn two_who_write_at_once_have_drafts_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token.json");
+        // As two processes of one id would, in two containers.
+        let (one, other) = (draft(&path, b"one").unwrap(), draft(&path, b"other").unwrap());
+        assert_ne!(one, other);
+        assert_eq!(
+            (std::fs::read(one).unwrap(), std::fs::read(other).unwrap()),
+            (b"one".into(), b"other".into())
+        );
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_no_draft() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taken");
+        std::fs::create_dir(&path).unwrap();
+        assert!(replace(&path, b"one").is_err());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -13,7 +13,7 @@ mod progress;
 mod table;
 mod token;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
@@ -21,6 +21,7 @@ use clap_complete::Shell;
 
 use self::options::{Command, Options};
 use self::outcome::{Exit, Report, say};
+use self::plain::json_on;
 
 fn main() -> ExitCode {
     let options = Options::read();
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             (failure.done + &body.unwrap_or_default(), failure.exit)
         }
     };
+    let text = if options.json { json_on(io::stdout().is_terminal(), text) } else { text };
     match print(&text) {
         Ok(()) => exit.into(),
         Err(fault) => {

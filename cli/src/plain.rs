@@ -1,19 +1,31 @@
 //! Texts of others made harmless for a terminal.
 
-/// The text with every character spelled out that could move the cursor, colour the screen or
-/// turn the reading direction: names of groups and agents are chosen by others.
+/// The text with every character spelled out that could move the cursor, colour the screen, break a line,
+/// turn the reading direction or not be seen at all: names of groups and agents are chosen by others.
 pub(crate) fn plain(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
+    spell(text, misleads, |c| c.escape_unicode().to_string())
+}
+
+/// JSON as it is for programs; for a terminal with the same characters spelled as JSON spells them, which
+/// changes no value. What JSON needs between its values (line breaks, tabs) stays.
+pub(crate) fn json_on(is_terminal: bool, json: String) -> String {
+    let between = |c: char| matches!(c, '\n' | '\r' | '\t');
+    match is_terminal {
+        true => spell(&json, |c| misleads(c) && !between(c), |c| format!("\\u{:04x}", u32::from(c))),
+        false => json,
     }
-    out
+}
+
+fn spell(text: &str, which: impl Fn(char) -> bool, spelled: impl Fn(char) -> String) -> String {
+    let one = |c: char| if which(c) { spelled(c) } else { c.to_string() };
+    text.chars().map(one).collect()
+}
+
+/// Controls (C0, C1), marks and overrides of the reading direction, breaks of lines, and what has no width.
+fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -28,8 +40,20 @@ mod tests {
             ("a\nb", "a\\u{a}b"),
             ("\u{9b}1m", "\\u{9b}1m"),
             ("x\u{202e}y", "x\\u{202e}y"),
+            ("\u{61c}\u{2028}\u{2029}", "\\u{61c}\\u{2028}\\u{2029}"),
+            ("a\u{200b}\u{200d}\u{2066}\u{2069}\u{feff}", "a\\u{200b}\\u{200d}\\u{2066}\\u{2069}\\u{feff}"),
         ] {
             assert_eq!(plain(text), expected);
         }
+    }
+
+    #[test]
+    fn json_keeps_its_values_and_reaches_a_terminal_as_text() {
+        let json = "{\n  \"a\": \"\u{9b}2J\u{7f}\u{202e}é\"\n}\n".to_owned();
+        let shown = json_on(true, json.clone());
+        assert_eq!(shown, "{\n  \"a\": \"\\u009b2J\\u007f\\u202eé\"\n}\n");
+        let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(read(&shown), read(&json));
+        assert_eq!(json_on(false, json.clone()), json);
     }
 }

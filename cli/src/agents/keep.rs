@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use access::Action;
 use catalog::EntryPath;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::options::{Delete, Switch, Toggle, Update};
@@ -42,6 +43,9 @@ pub(super) fn update(options: &Update, remote: &Remote, json: bool) -> Result<Re
             _ => failure,
         }
     })?;
+    if json {
+        reply.read::<IgnoredAny>()?;
+    }
     Ok(done(json, &reply.body, || {
         let tag = reply.etag.as_deref().map_or_else(String::new, |tag| format!(", now {}", plain(tag)));
         format!("{path}: updated{tag}\n")

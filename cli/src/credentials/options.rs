@@ -24,7 +24,8 @@ const CLIENT_ID: &str = "AGENTCTL_CLIENT_ID";
 #[derive(Debug, Args)]
 #[command(next_help_heading = CHECKS)]
 pub(crate) struct Checks {
-    /// The gateway's scopes.yml: what the token's groups do not allow is refused before it is sent
+    /// The gateway's scopes.yml: what the token's groups do not allow is refused before it is sent; without
+    /// it only that there is some group is checked
     #[arg(long, global = true, env = "AGENTCTL_POLICY", value_name = "FILE", hide_short_help = true)]
     pub(crate) policy: Option<PathBuf>,
     /// The claim that lists the groups, where the gateway reads another

@@ -2,6 +2,7 @@
 
 use boot::Secret;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::claims::Claims;
 use super::client::Client;
@@ -74,7 +75,18 @@ struct Given {
     access_token: String,
     #[serde(default)]
     token_type: String,
-    expires_in: Option<u64>,
+    /// A number, or with some providers its text.
+    #[serde(default)]
+    expires_in: Value,
+}
+
+impl Given {
+    fn lifetime(&self) -> Option<u64> {
+        let given = &self.expires_in;
+        // A float becomes an integer within its range.
+        let number = given.as_u64().or_else(|| given.as_f64().map(|seconds| seconds as u64));
+        number.or_else(|| given.as_str()?.trim().parse().ok())
+    }
 }
 
 /// RFC 6749 section 5.2.
@@ -118,10 +130,11 @@ pub(crate) async fn sign_in(
     let end = claims.end().ok_or_else(|| wrong("the access token has no 'exp'"))?;
     provider.gave(&claims)?;
     let issuer = claims.text("iss").or(provider.issuer.as_deref()).unwrap_or_default().to_owned();
+    let lifetime = given.lifetime();
     Ok(Granted {
         token: Secret::new(given.access_token),
         // What the provider counts from now on holds on a machine whose clock is wrong, too.
-        lifetime: given.expires_in.unwrap_or_else(|| end.saturating_sub(now)),
+        lifetime: lifetime.unwrap_or_else(|| end.saturating_sub(now)),
         claims,
         client_id: client.id.clone(),
         issuer,
@@ -167,5 +180,30 @@ fn kind(endpoint: &str) -> &'static str {
         "embedded"
     } else {
         "oauth2"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_lifetime_may_be_a_text() {
+        for (value, expected) in [
+            (json!(300), Some(300)),
+            (json!("300"), Some(300)),
+            (json!(300.5), Some(300)),
+            (json!(u64::MAX), Some(u64::MAX)),
+            (json!("soon"), None),
+            (json!(null), None),
+        ] {
+            let given = json!({"access_token": "t", "expires_in": value});
+            let given: Given = serde_json::from_value(given).unwrap();
+            assert_eq!(given.lifetime(), expected, "{value}");
+        }
+        let given: Given = serde_json::from_value(json!({"access_token": "t"})).unwrap();
+        assert_eq!(given.lifetime(), None);
     }
 }

@@ -4,25 +4,28 @@ use clap::{Args, Subcommand};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
-  AGENTCTL_CLIENT_SECRET=… agentctl token get --client-id mcp-gateway-m2m
+  export AGENTCTL_CLIENT_ID=mcp-gateway-m2m AGENTCTL_CLIENT_SECRET=…
+  agentctl token get
   agentctl token get --watch                     # keeps the token file fresh until Ctrl-C
   agentctl token show
 
-Every command whose token has expired signs in again by itself, if it finds the same client credentials
-that 'token get' would.
+Every command whose token has expired signs in again by itself, if it finds the credentials of the same
+client; an id that was typed for 'token get' alone is not remembered, so export AGENTCTL_CLIENT_ID.
 
 Exit codes: see each command";
 
 const GET_EXAMPLES: &str = "\
 Examples:
-  AGENTCTL_CLIENT_SECRET=… agentctl token get --client-id mcp-gateway-m2m
+  export AGENTCTL_CLIENT_ID=mcp-gateway-m2m AGENTCTL_CLIENT_SECRET=…
+  agentctl token get
   agentctl token get --client-file keycloak.json
   agentctl token get --issuer https://sso.example.com/realms/mcp-gateway --client-id reviewer
   agentctl token get --watch                     # keeps the token file fresh until Ctrl-C
 
-The client's id and secret come from --client-id with AGENTCTL_CLIENT_SECRET or --client-secret-file; else
-from --client-file; else from the token file's neighbours: <client id>.client.json, <name of the token
-file>.client.json, client.json. A secret is never a flag: everybody on the machine could read it.
+What is typed comes first: --client-secret-file with --client-id; --client-file; --client-id alone, whose
+secret is in <client id>.client.json beside the token file, else in AGENTCTL_CLIENT_SECRET. Then what the
+environment says, then the token file's neighbours: <name of the token file>.client.json, client.json.
+A secret is never a flag: everybody on the machine could read it.
 
 The token endpoint is --token-endpoint; else the one that --issuer tells; else what the client file says;
 else the gateway's own issuer.
@@ -33,7 +36,9 @@ const SHOW_EXAMPLES: &str = "\
 Examples:
   agentctl token show
   agentctl token show --json | jq .groups
-  curl -H \"Authorization: Bearer $(agentctl token show --raw)\" http://localhost:8080/api/agents
+  printf 'Authorization: Bearer %s' \"$(agentctl token show --raw)\" | curl -H @- http://localhost:8080/api/agents
+
+Never write the token into a command's arguments: everybody on the machine could read it there.
 
 Nothing is asked and nothing is renewed: this is what the file holds.
 

@@ -70,6 +70,16 @@ fn a_tag_that_no_header_holds_is_wrong_use() {
 }
 
 #[test]
+fn an_answer_that_is_no_json_is_not_printed_as_such() {
+    let desk = Desk::new(300);
+    desk.write("card.json", "{}");
+    let page = Server::answering(200, "<html>\u{1b}[2J".to_owned());
+    let words = ["agent", "update", "/a", "card.json", "--if-match", "t1", "--json"];
+    let run = desk.at(&page, &words).ends(1);
+    assert!(run.out.is_empty() && run.err.contains("is it the gateway?"), "{} {}", run.out, run.err);
+}
+
+#[test]
 fn a_toggle_says_what_it_is_now() {
     let (desk, registry) = (Desk::new(300), registry());
     assert_eq!(desk.at(&registry, &["agent", "toggle", "/a", "on"]).ends(0).out, "/a: enabled\n");

@@ -74,6 +74,18 @@ fn a_table_fits_the_terminal() {
 }
 
 #[test]
+fn json_cannot_drive_a_terminal() {
+    let (desk, mut card) = (Desk::new(300), card("/a", "https://h"));
+    card["description"] = json!("\u{9b}2J\u{202e}é");
+    let registry = registry(vec![card.clone()]);
+    let seen = at(&desk, &registry, &["agent", "get", "/a", "--json"], 500).ends(0);
+    assert!(seen.contains("\"\\u009b2J\\u202eé\""), "{seen}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&seen).expect("JSON"), card);
+    let run = desk.at(&registry, &["agent", "get", "/a", "--json"]).ends(0);
+    assert!(run.out.contains('\u{9b}'), "a program gets the server's own");
+}
+
+#[test]
 fn a_delete_asks_first() {
     for (answer, code, says, sent) in [
         ("y", 0, "/a: deleted\r\n/b: deleted\r\n", 2),

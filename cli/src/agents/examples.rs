@@ -100,6 +100,9 @@ pub(super) const TEST_ALL: &str = "\
 Examples:
   agentctl agent test-all
   agentctl agent test-all --jobs 16 --timeout 3
+  agentctl agent test-all --allow-private        # agents of your own network, too
   agentctl agent test-all --json | jq -r '.agents[] | select(.passed | not) | .path'
+
+Each agent is asked at its registered host and port alone.
 
 Exit codes: 0 every agent passed, 1 one did not, 3 no or stale credentials, 4 the gateway is unreachable";

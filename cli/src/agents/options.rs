@@ -174,6 +174,9 @@ pub(crate) struct TestAll {
     /// Test so many agents at once
     #[arg(long, default_value = "8", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub(super) jobs: u8,
+    /// Call agents at loopback and private addresses, too: their cards may be anybody's
+    #[arg(long)]
+    pub(super) allow_private: bool,
     #[command(flatten)]
     pub(super) patience: Patience,
 }

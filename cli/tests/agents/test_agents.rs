@@ -167,7 +167,7 @@ fn all_of_them_in_a_table() {
         card("/trap", &format!("{}/rpc", trap.url)),
     ];
     let registry = registry(cards);
-    let run = desk.at(&registry, &["agent", "test-all", "--jobs", "2"]).ends(1);
+    let run = desk.at(&registry, &["agent", "test-all", "--allow-private", "--jobs", "2"]).ends(1);
     let lines: Vec<&str> = run.out.lines().collect();
     assert_eq!(lines[0], "PATH   RESULT       DETAIL");
     assert!(lines[1].starts_with("/gone  unreachable  card: http://127.0.0.1:"), "{lines:?}");
@@ -175,9 +175,29 @@ fn all_of_them_in_a_table() {
     assert!(lines[3].starts_with("/trap  failed       protocol: A2A 1.0, "), "{lines:?}");
     assert_eq!((lines[4], lines.len()), ("1 of 3 passed", 5));
     assert_eq!(registry.lines()[0], "GET /api/agents?enabled_only=true");
-    let run = desk.at(&registry, &["agent", "test-all", "--json"]).ends(1);
+    let run = desk.at(&registry, &["agent", "test-all", "--allow-private", "--json"]).ends(1);
     let report: Value = serde_json::from_str(&run.out).expect("JSON");
     assert_eq!(report["agents"][1]["passed"], true);
+}
+
+#[test]
+fn all_of_them_means_no_private_ones_and_no_other_ports() {
+    let desk = Desk::new(300);
+    let secret = agent(Kind::Rpc10);
+    let port = secret.url.rsplit(':').next().expect("a port").to_owned();
+    let own = json!({"name": "Code Reviewer", "description": "d", "version": "1.2.0", "capabilities": {},
+        "defaultInputModes": [], "defaultOutputModes": [],
+        "skills": [{"id": "review", "name": "n", "description": "d", "tags": []}],
+        "supportedInterfaces": [{"url": format!("http://127.0.0.1:{port}/rpc"), "protocolBinding": "JSONRPC",
+            "protocolVersion": "1.0"}]});
+    let stranger = Server::answering(200, own.to_string());
+    let registry = registry(vec![card("/a", &stranger.url)]);
+    let run = desk.at(&registry, &["agent", "test-all"]).ends(1);
+    assert!(run.out.contains("--allow-private calls it"), "{}", run.out);
+    assert_eq!((stranger.lines().len(), secret.lines().len()), (0, 0), "nobody was called");
+    let run = desk.at(&registry, &["agent", "test-all", "--allow-private", "--json"]).ends(0);
+    assert!(run.out.contains("not asked: only the registered host and port are, 127.0.0.1:"), "{}", run.out);
+    assert_eq!(secret.lines().len(), 0, "a card does not lead to another port");
 }
 
 #[test]

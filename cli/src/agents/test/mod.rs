@@ -15,7 +15,8 @@ use catalog::EntryPath;
 use serde_json::{Map, Value, json};
 
 use self::checks::{Check, Examination, Verdict};
-use self::own_card::{Card, Own};
+use self::dialect::Reading;
+use self::own_card::{Card, Own, Reach};
 use super::address;
 use super::list::every_enabled;
 use super::options::{Patience, Test, TestAll};
@@ -34,7 +35,9 @@ pub(super) fn one(options: &Test, remote: &Remote, json: bool) -> Result<Report,
     let card = registered(&session, &options.path)?;
     let path = options.path.as_str();
     waiting.now_on(&format!("waiting for the agent of {path}"));
-    let examination = examine(session.http(), path, &card, options.patience.time());
+    // Whoever names an agent means to call it.
+    let reach = Reach { any_port: true, private: true };
+    let examination = examine(session.http(), path, &card, reach, options.patience.time());
     drop(waiting);
     let text = if json { format!("{}\n", examination.json()) } else { examination.text() };
     let exit = match (examination.reachable, examination.passed()) {
@@ -59,11 +62,12 @@ pub(super) fn all(options: &TestAll, remote: &Remote, json: bool) -> Result<Repo
         }
     }
     let count = work.len();
+    let reach = Reach { any_port: false, private: options.allow_private };
     let (work, examined) = (Mutex::new(work), Mutex::new(Vec::new()));
     let job = || {
         while let Some((path, card)) = locked(&work).pop_front() {
             let examination = match card {
-                Ok(card) => examine(session.http(), path.as_str(), &card, options.patience.time()),
+                Ok(card) => examine(session.http(), path.as_str(), &card, reach, options.patience.time()),
                 Err(failure) => Examination::untold(path.as_str(), failure.message),
             };
             let mut examined = locked(&examined);
@@ -106,14 +110,20 @@ fn registered(session: &Session<'_>, path: &EntryPath) -> Result<Map<String, Val
 }
 
 /// Asks the agent itself, without any credentials.
-fn examine(http: &Http, path: &str, registered: &Map<String, Value>, patience: Duration) -> Examination {
+fn examine(
+    http: &Http,
+    path: &str,
+    registered: &Map<String, Value>,
+    reach: Reach,
+    patience: Duration,
+) -> Examination {
     let told = registered.get("url").and_then(Value::as_str).unwrap_or_default();
     let mut examination = Examination::new(path, told);
     let Some(url) = Url::parse(told).ok().filter(Url::has_host) else {
         examination.add(Check::new("card", Verdict::Failed, "the registered url is none"));
         return examination;
     };
-    let card = match own_card::fetch(http, &url, patience) {
+    let card = match own_card::fetch(http, &url, reach, patience) {
         Own::Silent(why) => {
             examination.reachable = false;
             examination.add(Check::new("card", Verdict::Failed, plain(&why)));
@@ -130,28 +140,23 @@ fn examine(http: &Http, path: &str, registered: &Map<String, Value>, patience: D
         }
         Own::Card(card) => card,
     };
-    examine_card(http, &url, &card, registered, patience, &mut examination);
+    let interfaces = compare(&card, registered, &mut examination);
+    for interface in interfaces.to_ask() {
+        examination.add(probe::ask(http, &url, reach, interface, patience));
+    }
+    if let Some(silent) = interfaces.not_asked() {
+        examination.add(Check::new("protocol", Verdict::Skipped, silent));
+    }
     examination
 }
 
-fn examine_card(
-    http: &Http,
-    url: &Url,
-    card: &Card,
-    registered: &Map<String, Value>,
-    patience: Duration,
-    examination: &mut Examination,
-) {
+/// The agent's own card beside the registered one.
+fn compare(card: &Card, registered: &Map<String, Value>, examination: &mut Examination) -> Reading {
     examination.add(Check::new("card", Verdict::Passed, card.place.as_str()));
     let reading = dialect::read(&card.fields);
     examination.add(reading.check());
     for difference in differences::find(registered, &card.fields, &reading) {
         examination.add(Check::new("same", Verdict::Warning, difference));
     }
-    for interface in reading.to_ask() {
-        examination.add(probe::ask(http, url, interface, patience));
-    }
-    if let Some(silent) = reading.not_asked() {
-        examination.add(Check::new("protocol", Verdict::Skipped, silent));
-    }
+    reading
 }

@@ -2,7 +2,8 @@
 //!
 //! The address was chosen by whoever registered the agent, so it is treated as a stranger's: no token
 //! goes there, no other host is followed to, and link-local addresses (a cloud's metadata among them) are
-//! never called. A name that changes its address between that look and the call is not caught: the call runs
+//! never called; where the caller did not name the agent, no other port either, and no private address unless
+//! he says so. A name that changes its address between that look and the call is not caught: the call runs
 //! with the rights of the person who asked for it, and shows him little of the answer.
 
 use std::net::{IpAddr, ToSocketAddrs};
@@ -37,15 +38,24 @@ pub(super) enum Own {
     Silent(String),
 }
 
+/// How far the addresses of a card are followed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// To every port of the registered host: the caller named the agent.
+    pub(super) any_port: bool,
+    /// To loopback and private addresses: what is there may listen to nobody else.
+    pub(super) private: bool,
+}
+
 /// Looks below the agent's address and at its host's root; at both in the new place before the old one.
-pub(super) fn fetch(http: &Http, url: &Url, patience: Duration) -> Own {
-    if let Err(why) = may_call(url) {
+pub(super) fn fetch(http: &Http, url: &Url, reach: Reach, patience: Duration) -> Own {
+    if let Err(why) = reach.may_call(url) {
         return Own::None(why);
     }
     // Most places are empty, as they may be: what stands at one that is not tells more.
     let (mut said, mut empty) = (None, None);
     for place in places(url) {
-        let (place, answer) = match get(http, place.clone(), patience) {
+        let (place, answer) = match get(http, place.clone(), reach, patience) {
             Ok(Ok(found)) => found,
             Ok(Err(why)) => {
                 note(&mut said, why);
@@ -91,7 +101,12 @@ fn places(url: &Url) -> Vec<Url> {
 }
 
 /// The answer and where it came from in the end; or why it was not followed.
-fn get(http: &Http, mut place: Url, patience: Duration) -> Result<Result<(Url, Answer), String>, Silence> {
+fn get(
+    http: &Http,
+    mut place: Url,
+    reach: Reach,
+    patience: Duration,
+) -> Result<Result<(Url, Answer), String>, Silence> {
     for _ in 0..=MOST_REDIRECTS {
         let request = Request::new(Method::GET, place.clone()).header("Accept", "application/json");
         let answer = http.send(request.patience(patience).at_most(MOST_BYTES))?;
@@ -99,7 +114,7 @@ fn get(http: &Http, mut place: Url, patience: Duration) -> Result<Result<(Url, A
             return Ok(Ok((place, answer)));
         }
         let next = answer.header("Location").and_then(|to| place.join(to).ok());
-        match next.filter(|next| same_host(next, &place)) {
+        match next.filter(|next| reach.allows(next, &place)) {
             Some(next) => place = next,
             None => return Ok(Err(format!("{place}: sends us elsewhere, which is not followed"))),
         }
@@ -107,25 +122,47 @@ fn get(http: &Http, mut place: Url, patience: Duration) -> Result<Result<(Url, A
     Ok(Err(format!("{place}: sends us round in circles")))
 }
 
-/// Whether both are of one host.
-pub(super) fn same_host(one: &Url, other: &Url) -> bool {
-    matches!(one.scheme(), "http" | "https") && one.host() == other.host()
+impl Reach {
+    /// Whether an address may be asked that an agent names, registered at this one.
+    pub(super) fn allows(self, named: &Url, registered: &Url) -> bool {
+        let port = Url::port_or_known_default;
+        let is_upgrade =
+            || named.port().is_none() && registered.port().is_none() && named.scheme() == "https";
+        matches!(named.scheme(), "http" | "https")
+            && named.host() == registered.host()
+            && (self.any_port || port(named) == port(registered) || is_upgrade())
+    }
+
+    /// Whether an address may be called at all.
+    fn may_call(self, url: &Url) -> Result<(), String> {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+        let port = url.port_or_known_default().unwrap_or(443);
+        // A name that is not known is found out by the call, which says so better.
+        let addresses = (host, port).to_socket_addrs().into_iter().flatten();
+        let addresses: Vec<IpAddr> = addresses.map(|address| address.ip().to_canonical()).collect();
+        if addresses.iter().copied().any(is_never_called) {
+            return Err(format!("{url}: its address is one that is never called"));
+        }
+        if !self.private && addresses.iter().copied().any(is_private) {
+            return Err(format!("{url}: its address is private: --allow-private calls it"));
+        }
+        Ok(())
+    }
 }
 
-/// Whether an address may be called at all.
-fn may_call(url: &Url) -> Result<(), String> {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let port = url.port_or_known_default().unwrap_or(443);
-    // A name that is not known is found out by the call, which says so better.
-    let mut addresses = (host, port).to_socket_addrs().into_iter().flatten();
-    match addresses.find(|address| is_never_called(address.ip())) {
-        Some(_) => Err(format!("{url}: its address is one that is never called")),
-        None => Ok(()),
+/// Whether an address means something else on each machine or in each network.
+fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        // 100.64.0.0/10 is for carriers and private networks over them (RFC 6598).
+        IpAddr::V4(ip) => {
+            ip.is_loopback() || ip.is_private() || (ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 0x40)
+        }
+        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
     }
 }
 
 fn is_never_called(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
+    match ip {
         IpAddr::V4(ip) => ip.is_unspecified() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast(),
         // fd00:ec2::254 is a cloud's metadata service inside the private range.
         IpAddr::V6(ip) => {
@@ -172,7 +209,48 @@ mod tests {
             ("http://0.0.0.0/", false),
             ("http://224.0.0.1/", false),
         ] {
-            assert_eq!(may_call(&Url::parse(url).unwrap()).is_ok(), fine, "{url}");
+            assert_eq!(NAMED.may_call(&Url::parse(url).unwrap()).is_ok(), fine, "{url}");
+        }
+    }
+
+    const NAMED: Reach = Reach { any_port: true, private: true };
+    const STRANGERS: Reach = Reach { any_port: false, private: false };
+
+    #[test]
+    fn a_strangers_card_leads_to_no_private_address() {
+        for (url, fine) in [
+            ("http://192.0.2.1/", true),
+            ("http://[2001:db8::1]/", true),
+            ("http://100.128.0.1/", true),
+            ("http://127.0.0.1:1/", false),
+            ("http://127.1/", false),
+            ("http://[::1]/", false),
+            ("http://[::ffff:10.0.0.1]/", false),
+            ("http://10.0.0.1/", false),
+            ("http://172.16.0.1/", false),
+            ("http://192.168.1.1/", false),
+            ("http://100.64.0.1/", false),
+            ("http://[fd12::1]/", false),
+        ] {
+            assert_eq!(STRANGERS.may_call(&Url::parse(url).unwrap()).is_ok(), fine, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_strangers_card_leads_to_no_other_port() {
+        for (named, registered, strangers, by_name) in [
+            ("http://h/rpc", "http://h/", true, true),
+            ("https://h/rpc", "http://h/", true, true),
+            ("https://h:443/rpc", "https://h/", true, true),
+            ("http://h/rpc", "https://h/", false, true),
+            ("http://h:6379/rpc", "http://h:8000/", false, true),
+            ("https://h/rpc", "http://h:8000/", false, true),
+            ("http://other/rpc", "http://h/", false, false),
+            ("file://h/rpc", "http://h/", false, false),
+        ] {
+            let [one, other] = [named, registered].map(|url| Url::parse(url).unwrap());
+            let allowed = (STRANGERS.allows(&one, &other), NAMED.allows(&one, &other));
+            assert_eq!(allowed, (strangers, by_name), "{named} {registered}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::checks::{Check, Verdict};
 use super::dialect::{Binding, Dialect, Interface};
-use super::own_card::{MOST_BYTES, same_host};
+use super::own_card::{MOST_BYTES, Reach};
 use crate::http::{Answer, Http, Method, Request, Url};
 
 /// Some agents take only UUIDs for ids. Nobody's task has this one.
@@ -22,7 +22,13 @@ const METHOD_NOT_FOUND: i64 = -32601;
 const VERSION_NOT_SUPPORTED: i64 = -32009;
 
 /// Asks at one interface.
-pub(super) fn ask(http: &Http, registered: &Url, interface: &Interface, patience: Duration) -> Check {
+pub(super) fn ask(
+    http: &Http,
+    registered: &Url,
+    reach: Reach,
+    interface: &Interface,
+    patience: Duration,
+) -> Check {
     let check = |verdict, says: String| {
         let says = format!("A2A {}, {}: {says}", interface.dialect.name(), interface.url);
         Check::new("protocol", verdict, says)
@@ -30,10 +36,14 @@ pub(super) fn ask(http: &Http, registered: &Url, interface: &Interface, patience
     let Ok(url) = Url::parse(&interface.url) else {
         return check(Verdict::Failed, "no URL".to_owned());
     };
-    if !same_host(&url, registered) {
+    if !reach.allows(&url, registered) {
         // Whoever writes a card could make us call anybody.
         let host = registered.host_str().unwrap_or_default();
-        return check(Verdict::Warning, format!("not asked: only the registered host is, {host}"));
+        let host = match registered.port_or_known_default().filter(|_| !reach.any_port) {
+            Some(port) => format!("host and port are, {host}:{port}"),
+            None => format!("host is, {host}"),
+        };
+        return check(Verdict::Warning, format!("not asked: only the registered {host}"));
     }
     let request = match interface.binding {
         Binding::JsonRpc => Request::new(Method::POST, url).json(&question(interface)),

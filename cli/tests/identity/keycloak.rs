@@ -205,7 +205,7 @@ fn an_account_that_cannot_work_ends_with_1_each_time() {
         {"claim.name": "groups", "full.path": "true", "access.token.claim": "true"}});
     let inherited = realm(move |at, found| match at {
         "/clients?clientId=reviewer" => {
-            drop(found[0]["protocolMappers"].as_array_mut().map(|own| own.remove(0)))
+            drop(found[0]["protocolMappers"].as_array_mut().map(|own| own.remove(0)));
         }
         "/client-scopes" => found[0]["protocolMappers"] = json!([wrong]),
         _ => {}

@@ -104,7 +104,7 @@ fn explain_asks_about_the_caller_himself() {
          mcp-registry-admin  allows all (line 20)  nothing            yes\n"
     );
     let asked = registry.asked();
-    assert_eq!(asked.line, "POST /api/access/explain HTTP/1.1");
+    assert_eq!(asked.line, "POST /api/access/explain");
     assert_eq!(asked.header("authorization"), format!("Bearer {}", desk.token));
     assert_eq!(asked.header("content-type"), "application/json");
     assert_eq!(asked.json(), json!({"action": "get_agent", "resource": "/translation"}));
@@ -176,7 +176,7 @@ fn diff_sends_the_file_and_tells_who_loses() {
     let totals = "15 gained, 1 lost: version 637fedd6b19682a1 against 67aa6d295cc74d6a in force";
     assert_eq!(lines[7], format!("next.yml: {totals}"));
     let asked = registry.asked();
-    assert_eq!(asked.line, "POST /api/access/simulate HTTP/1.1");
+    assert_eq!(asked.line, "POST /api/access/simulate");
     assert_eq!(asked.header("authorization"), format!("Bearer {}", desk.token));
     assert_eq!(asked.json(), json!({"policy": SLIP}));
 }

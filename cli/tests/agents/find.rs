@@ -90,7 +90,7 @@ fn a_search_shows_the_best_first() {
          0.4000  /b    N     review, scan  verified\n"
     );
     let asked = registry.asked();
-    assert_eq!(asked.line, "POST /api/agents/discover/semantic HTTP/1.1");
+    assert_eq!(asked.line, "POST /api/agents/discover/semantic");
     assert_eq!(
         asked.json(),
         json!({"query": "review code", "max_results": 2, "entity_types": ["a2a_agent"]})

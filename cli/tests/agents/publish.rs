@@ -44,7 +44,7 @@ fn a_card_is_registered_disabled_and_said_to_be() {
         "/a: registered, disabled until: agentctl agent toggle /a on\n/a: warning: no\\u{1b}[2Jcard\n"
     );
     let asked = registry.asked();
-    assert_eq!(asked.line, "POST /api/agents/register HTTP/1.1");
+    assert_eq!(asked.line, "POST /api/agents/register");
     assert_eq!(asked.header("authorization"), format!("Bearer {}", desk.token));
     assert_eq!(asked.json(), card("/a", "https://h/a"));
 }

@@ -154,7 +154,7 @@ fn a_report_for_programs() {
         ]})
     );
     let probe = agent.all().pop().expect("it was asked");
-    assert_eq!((&*probe.line, probe.header("a2a-version")), ("POST /rpc HTTP/1.1", "1.0"));
+    assert_eq!((&*probe.line, probe.header("a2a-version")), ("POST /rpc", "1.0"));
 }
 
 #[test]

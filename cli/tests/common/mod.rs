@@ -4,6 +4,7 @@
 pub(crate) mod server;
 pub(crate) mod terminal;
 
+use std::fmt::Display;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -17,17 +18,21 @@ use tempfile::TempDir;
 
 use self::server::Server;
 
-/// What stands in every token's signature: it may appear in no output.
+/// What stands in every token's signature, and a client's secret: they may appear in no output.
 pub(crate) const SIGNATURE: &str = "c2VjcmV0LXNpZ25hdHVyZQ";
+/// With characters that Basic and forms spell in their own ways.
+pub(crate) const SECRET: &str = "s3cr+t: %41/=&";
 
-/// A folder with a token file.
+/// A folder to run `agentctl` in.
 pub(crate) struct Desk {
     folder: TempDir,
+    settings: &'static [(&'static str, &'static str)],
     /// What the file holds.
     pub(crate) token: String,
 }
 
 /// What a run came to.
+#[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -35,6 +40,11 @@ pub(crate) struct Run {
 }
 
 impl Desk {
+    /// With nothing in it.
+    pub(crate) fn empty() -> Desk {
+        Desk { folder: tempfile::tempdir().expect("a folder"), settings: &[], token: String::new() }
+    }
+
     /// With a token that ends in so many seconds (or ended).
     pub(crate) fn new(seconds: i64) -> Desk {
         Desk::of(seconds, &["g"])
@@ -42,28 +52,33 @@ impl Desk {
 
     /// The same, of somebody in these groups.
     pub(crate) fn of(seconds: i64, groups: &[&str]) -> Desk {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() as i64;
-        let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let (head, claims) =
-            (part(json!({"alg": "RS256"})), part(json!({"exp": now + seconds, "groups": groups})));
-        let token = format!("{head}.{claims}.{SIGNATURE}");
-        let folder = tempfile::tempdir().expect("a folder");
-        let desk = Desk { folder, token };
-        desk.write("token.json", &json!({"access_token": desk.token}).to_string());
+        let token = jwt(&json!({"exp": now().saturating_add_signed(seconds), "groups": groups}));
+        let desk = Desk { settings: &[("AGENTCTL_TOKEN_FILE", "token.json")], token, ..Desk::empty() };
+        desk.write("token.json", json!({"access_token": desk.token}));
         desk
     }
 
-    /// Writes a file and says where it is.
-    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
-        let file = self.folder.path().join(name);
-        std::fs::write(&file, text).expect("the file can be written");
-        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+    /// Where a file of this name is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file for its owner alone and says where it is.
+    pub(crate) fn write(&self, name: &str, content: impl Display) -> PathBuf {
+        let file = self.path(name);
+        let folder = file.parent().expect("a folder");
+        if !folder.exists() {
+            std::fs::create_dir_all(folder).expect("it can be made");
+            set_mode(folder, 0o700);
+        }
+        std::fs::write(&file, content.to_string()).expect("the file can be written");
+        set_mode(&file, 0o600);
         file
     }
 
     /// Runs `agentctl` in the folder, with nothing of this process's own settings.
     pub(crate) fn run(&self, words: &[&str]) -> Run {
-        self.run_with(&[("AGENTCTL_TOKEN_FILE", "token.json")], words)
+        self.run_with(self.settings, words)
     }
 
     /// The same with other settings.
@@ -102,19 +117,55 @@ impl Desk {
 }
 
 impl Run {
-    fn of(output: Output) -> Run {
+    pub(crate) fn of(output: Output) -> Run {
         let text = |bytes| String::from_utf8(bytes).expect("texts are UTF-8");
         let code = output.status.code().expect("no signal ended it");
         let run = Run { code, out: text(output.stdout), err: text(output.stderr) };
-        assert!(!run.out.contains(SIGNATURE) && !run.err.contains(SIGNATURE), "a token was printed");
+        // On standard output `token show --raw` prints it.
+        assert!(!run.err.contains(SIGNATURE), "a token was printed");
         run
     }
 
-    /// Checks the exit code; all that was said stands in the failure.
+    /// Checks the exit code, and that no secret was printed; all that was said stands in the failure.
     pub(crate) fn ends(self, code: i32) -> Run {
         assert_eq!(self.code, code, "out: {}\nerr: {}", self.out, self.err);
+        for secret in [SIGNATURE, SECRET] {
+            assert!(
+                !self.out.contains(secret) && !self.err.contains(secret),
+                "a secret was printed: {self:?}"
+            );
+        }
         self
     }
+
+    /// One line of error and nothing else, with these parts in it.
+    pub(crate) fn says(self, code: i32, parts: &[&str]) -> Run {
+        let run = self.ends(code);
+        assert_eq!((&*run.out, run.err.lines().count()), ("", 1), "{run:?}");
+        assert!(run.err.starts_with("agentctl: "), "{run:?}");
+        for part in parts {
+            assert!(run.err.contains(part), "no '{part}': {run:?}");
+        }
+        run
+    }
+}
+
+/// A token with these claims.
+pub(crate) fn jwt(claims: &Value) -> String {
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.{SIGNATURE}", part(&json!({"alg": "RS256"})), part(claims))
+}
+
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs()
+}
+
+pub(crate) fn set_mode(file: &Path, mode: u32) {
+    std::fs::set_permissions(file, Permissions::from_mode(mode)).expect("it is ours");
+}
+
+pub(crate) fn mode(file: &Path) -> u32 {
+    file.metadata().expect("it is there").permissions().mode() & 0o7777
 }
 
 /// A recorded answer of the real registry.

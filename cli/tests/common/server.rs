@@ -2,24 +2,32 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+
+/// Long enough for any machine; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Answers on loopback until the test program ends.
 pub(crate) struct Server {
     pub(crate) url: String,
     asked: Arc<Mutex<Vec<Request>>>,
+    answered: Receiver<String>,
 }
 
 /// What was asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// `POST /api/… HTTP/1.1`.
+    /// `POST /api/…`.
     pub(crate) line: String,
     /// With names in small letters.
     headers: Vec<(String, String)>,
-    body: Vec<u8>,
+    pub(crate) body: String,
 }
 
 /// What to answer.
@@ -35,15 +43,15 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (asked, rule) = (Arc::new(Mutex::new(Vec::new())), Arc::new(rule));
-        let kept = Arc::clone(&asked);
+        let (kept, (tell, answered)) = (Arc::clone(&asked), channel());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (kept, rule) = (Arc::clone(&kept), Arc::clone(&rule));
+                let (kept, rule, tell) = (Arc::clone(&kept), Arc::clone(&rule), tell.clone());
                 // Who asks and goes away before the answer is no fault of this side.
-                std::thread::spawn(move || serve(&stream, &kept, &*rule));
+                std::thread::spawn(move || serve(&stream, &kept, &*rule, &tell));
             }
         });
-        Server { url, asked }
+        Server { url, asked, answered }
     }
 
     /// Answers everything alike.
@@ -58,7 +66,12 @@ impl Server {
 
     /// The first lines of it, without the protocol.
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.all().iter().map(|request| request.line.trim_end_matches(" HTTP/1.1").to_owned()).collect()
+        self.all().into_iter().map(|request| request.line).collect()
+    }
+
+    /// Waits for the next request to be answered.
+    pub(crate) fn wait(&self) -> String {
+        self.answered.recv_timeout(PATIENCE).expect("somebody asks in time")
     }
 
     /// The only thing that was asked.
@@ -80,7 +93,20 @@ impl Request {
 
     /// The body.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
+
+    /// Client and secret of the Basic header, decoded as RFC 6749 section 2.3.1 has them.
+    pub(crate) fn basic(&self) -> Option<(String, String)> {
+        let encoded = self.header("authorization").strip_prefix("Basic ")?;
+        let text = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+        let (id, secret) = text.split_once(':')?;
+        let plain = |text: &str| {
+            let pairs = format!("x={text}");
+            let mut pairs = url::form_urlencoded::parse(pairs.as_bytes());
+            pairs.next().map(|(_, value)| value.into_owned())
+        };
+        Some((plain(id)?, plain(secret)?))
     }
 }
 
@@ -102,7 +128,12 @@ impl Reply {
     }
 }
 
-fn serve(stream: &TcpStream, kept: &Mutex<Vec<Request>>, rule: &dyn Fn(&Request) -> Reply) {
+fn serve(
+    stream: &TcpStream,
+    kept: &Mutex<Vec<Request>>,
+    rule: &dyn Fn(&Request) -> Reply,
+    tell: &Sender<String>,
+) {
     let mut lines = BufReader::new(stream);
     while let Some(request) = read(&mut lines) {
         kept.lock().expect("nobody panics with it").push(request.clone());
@@ -114,6 +145,8 @@ fn serve(stream: &TcpStream, kept: &Mutex<Vec<Request>>, rule: &dyn Fn(&Request)
         if write!(&mut &*stream, "{head}{length}\r\n{body}").is_err() {
             return;
         }
+        // The test may be over.
+        let _ = tell.send(request.line);
     }
 }
 
@@ -122,15 +155,16 @@ fn read(lines: &mut BufReader<&TcpStream>) -> Option<Request> {
         let mut line = String::new();
         (lines.read_line(&mut line).ok()? > 0).then(|| line.trim_end().to_owned())
     };
-    let first = line()?;
+    let first = line()?.strip_suffix(" HTTP/1.1")?.to_owned();
     let headers = std::iter::from_fn(|| {
         let line = line()?;
         let (name, value) = line.split_once(": ")?;
         Some((name.to_ascii_lowercase(), value.to_owned()))
     });
-    let mut request = Request { line: first, headers: headers.collect(), body: Vec::new() };
+    let mut request = Request { line: first, headers: headers.collect(), body: String::new() };
     let length = request.header("content-length");
-    request.body = vec![0; if length.is_empty() { 0 } else { length.parse().ok()? }];
-    lines.read_exact(&mut request.body).ok()?;
+    let mut body = vec![0; if length.is_empty() { 0 } else { length.parse().ok()? }];
+    lines.read_exact(&mut body).ok()?;
+    request.body = String::from_utf8(body).ok()?;
     Some(request)
 }

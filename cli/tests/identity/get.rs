@@ -4,12 +4,13 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::provider::{Desk, Provider, SECRET, SIGNATURE, claims, given, jwt, mode, now, set_mode};
+use super::provider::{Provider, claims, given};
 use super::{ENVIRONMENT, FILE, get};
+use crate::common::{Desk, SECRET, SIGNATURE, jwt, mode, now, set_mode};
 
 #[test]
 fn get_saves_a_private_file_and_prints_no_secret() {
-    let (desk, provider) = (Desk::new(), Provider::giving(claims(300)));
+    let (desk, provider) = (Desk::empty(), Provider::giving(claims(300)));
     let endpoint = format!("{}/token", provider.url);
     let run = desk.run_with(&ENVIRONMENT, &get(&["--token-endpoint", &endpoint])).ends(0);
     assert_eq!(run.err, "");
@@ -29,13 +30,13 @@ fn get_saves_a_private_file_and_prints_no_secret() {
     let asked = provider.asked();
     assert_eq!(asked.len(), 1);
     assert_eq!(asked[0].basic(), Some(("bot".to_owned(), SECRET.to_owned())));
-    assert_eq!(asked[0].header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(asked[0].header("content-type"), "application/x-www-form-urlencoded");
     assert_eq!(asked[0].body, "grant_type=client_credentials");
 }
 
 #[test]
 fn get_tells_scripts_what_it_got() {
-    let (desk, provider) = (Desk::new(), Provider::giving(claims(300)));
+    let (desk, provider) = (Desk::empty(), Provider::giving(claims(300)));
     desk.knows(&format!("{}/token", provider.url));
     let run = desk.run(&get(&["--json", "--scope", "a b"])).ends(0);
     let told: Value = serde_json::from_str(&run.out).expect("JSON");
@@ -52,7 +53,7 @@ fn credentials_that_were_named_come_before_the_neighbours() {
     let provider = Provider::giving(claims(300));
     let endpoint = format!("{}/token", provider.url);
     let client = |id: &str| json!({"client_id": id, "client_secret": SECRET, "token_endpoint": endpoint});
-    let desk = Desk::new();
+    let desk = Desk::empty();
     for (file, id) in [("client", "least"), ("ingress.client", "stem"), ("named.client", "named")] {
         desk.write(&format!(".oauth-tokens/{file}.json"), &client(id));
     }
@@ -120,7 +121,7 @@ fn the_token_endpoint_is_discovered_and_the_issuer_compared() {
         (oidc, "/realms/other", &[oidc]),
         ("none", "", &[oidc, oauth]),
     ] {
-        let (desk, issuer) = (Desk::new(), issuer.to_owned());
+        let (desk, issuer) = (Desk::empty(), issuer.to_owned());
         let provider = Provider::new(move |base, asked| match &*asked.line {
             "POST /token" => {
                 let mut claims = claims(300);
@@ -160,7 +161,7 @@ fn issuer(endpoint: &'static str, name: &'static str) -> Provider {
 #[test]
 fn a_token_in_another_issuers_name_is_not_saved() {
     let run = |words: &[&str]| {
-        let desk = Desk::new();
+        let desk = Desk::empty();
         (desk.run_with(&ENVIRONMENT, &get(words)), desk.path(FILE).exists())
     };
     let own = issuer("BASE/token", "BASE/");
@@ -178,9 +179,9 @@ fn a_document_without_an_address_is_a_clear_fault() {
     for endpoint in ["nonsense", "BASE/\u{1b}[2J"] {
         let provider = issuer(endpoint, "BASE");
         let words = ["--issuer", &provider.url, "--watch", "--allow-plain-http"];
-        Desk::new().run_with(&ENVIRONMENT, &get(&words)).says(1, &["of the document is no address"]);
+        Desk::empty().run_with(&ENVIRONMENT, &get(&words)).says(1, &["of the document is no address"]);
     }
-    let desk = Desk::new();
+    let desk = Desk::empty();
     desk.knows("nonsense");
     desk.run(&get(&["--watch", "--allow-plain-http"])).says(3, &["token_endpoint is no address"]);
     let client = json!({"client_id": "a\u{1b}[2J", "client_secret": SECRET});
@@ -194,13 +195,13 @@ fn a_typed_issuer_comes_before_an_endpoint_of_the_environment() {
     let provider = issuer("BASE/token", "BASE");
     let elsewhere = ("AGENTCTL_TOKEN_ENDPOINT", "http://127.0.0.1:9/token");
     let settings = [&ENVIRONMENT[..], &[elsewhere]].concat();
-    Desk::new().run_with(&settings, &get(&["--issuer", &provider.url])).ends(0);
+    Desk::empty().run_with(&settings, &get(&["--issuer", &provider.url])).ends(0);
     assert_eq!(provider.lines().len(), 2);
 }
 
 #[test]
 fn who_may_read_or_write_there_is_told() {
-    let (desk, provider) = (Desk::new(), Provider::giving(claims(300)));
+    let (desk, provider) = (Desk::empty(), Provider::giving(claims(300)));
     let endpoint = format!("{}/token", provider.url);
     fs::write(desk.path("secret"), SECRET).expect("it can be written");
     let words = ["--client-id", "bot", "--client-secret-file", "secret", "--token-endpoint", &endpoint];
@@ -222,7 +223,7 @@ fn who_may_read_or_write_there_is_told() {
 
 #[test]
 fn without_an_issuer_the_gateways_own_is_asked() {
-    let desk = Desk::new();
+    let desk = Desk::empty();
     let gateway = Provider::new(|base, asked| match &*asked.line {
         "GET /.well-known/oauth-authorization-server" => {
             let methods = ["client_secret_post"];
@@ -258,7 +259,7 @@ fn a_refusal_is_told_and_nothing_saved() {
         (200, json!({"access_token": jwt(&json!({})), "token_type": "Bearer"}), 1, "no 'exp'"),
         (200, json!({"access_token": jwt(&claims(300)), "token_type": "DPoP"}), 1, "not of the type Bearer"),
     ] {
-        let (desk, provider) = (Desk::new(), Provider::new(move |_, _| (status, body.clone())));
+        let (desk, provider) = (Desk::empty(), Provider::new(move |_, _| (status, body.clone())));
         desk.knows(&format!("{}/token", provider.url));
         desk.run(&get(&[])).says(code, &[part]);
         assert!(!desk.path(FILE).exists());
@@ -267,7 +268,7 @@ fn a_refusal_is_told_and_nothing_saved() {
 
 #[test]
 fn nobody_there_ends_with_4_and_a_plain_secret_with_2() {
-    let desk = Desk::new();
+    let desk = Desk::empty();
     desk.knows("http://127.0.0.1:9/token");
     desk.run(&get(&[])).says(4, &["cannot reach the identity provider at http://127.0.0.1:9/token"]);
     desk.run(&get(&["--issuer", "http://127.0.0.1:9/"])).says(4, &["127.0.0.1:9"]);
@@ -286,7 +287,7 @@ fn nobody_there_ends_with_4_and_a_plain_secret_with_2() {
 fn a_token_without_groups_is_saved_and_said() {
     let mut poor = claims(300);
     poor["groups"] = json!([]);
-    let (desk, provider) = (Desk::new(), Provider::giving(poor));
+    let (desk, provider) = (Desk::empty(), Provider::giving(poor));
     desk.knows(&format!("{}/token", provider.url));
     let run = desk.run(&get(&[])).ends(0);
     assert_eq!(run.err, "agentctl: the token of bot names no groups: the gateway will show it nothing\n");

@@ -4,8 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::provider::{Desk, Provider, claims, jwt, set_mode};
+use super::provider::{Provider, claims};
 use super::{FILE, explain};
+use crate::common::{Desk, jwt, set_mode};
 
 #[test]
 fn show_tells_who_it_is_and_whether_it_is_stale() {
@@ -28,7 +29,7 @@ fn show_tells_who_it_is_and_whether_it_is_stale() {
         assert_eq!((raw.code, raw.out), (code, format!("{token}\n")));
         assert_eq!(raw.err.lines().count(), usize::from(code == 3));
     }
-    Desk::new().run(&["token", "show"]).says(3, &["there is no token file"]);
+    Desk::empty().run(&["token", "show"]).says(3, &["there is no token file"]);
     Desk::holding(300).run(&["token", "show", "--raw", "--json"]).ends(2);
 }
 
@@ -36,17 +37,17 @@ fn show_tells_who_it_is_and_whether_it_is_stale() {
 fn what_is_no_good_is_told_before_anything_is_asked() {
     let gateway = Provider::giving(claims(300));
     let with = |change: &dyn Fn(&mut Value)| {
-        let (desk, mut claims) = (Desk::new(), claims(300));
+        let (desk, mut claims) = (Desk::empty(), claims(300));
         change(&mut claims);
         desk.write(FILE, &json!({"access_token": jwt(&claims)}));
         desk
     };
     let groupless = with(&|claims| claims["groups"] = json!([]));
     let absent = with(&|claims| drop(claims.as_object_mut().expect("an object").remove("groups")));
-    let no_jwt = Desk::new();
+    let no_jwt = Desk::empty();
     no_jwt.write(FILE, &json!({"access_token": "opaque"}));
     for (desk, words, parts) in [
-        (&Desk::new(), &[][..], &[FILE, "there is no token file", "'agentctl token get'"][..]),
+        (&Desk::empty(), &[][..], &[FILE, "there is no token file", "'agentctl token get'"][..]),
         (&no_jwt, &[], &[FILE, "no JWT", "'agentctl token get'"]),
         (&Desk::holding(-600), &[], &[FILE, "the token expired 10 min ago", "'agentctl token get'"]),
         (&Desk::holding(20), &[], &[FILE, "the token expires in "]),

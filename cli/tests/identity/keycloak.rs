@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
-use super::provider::{Desk, Provider, Run, SECRET};
+use super::provider::Provider;
+use crate::common::{Desk, Run, SECRET};
 
 const ADD: [&str; 5] = ["keycloak", "add-agent", "reviewer", "--group", "lob1"];
 const ADMIN: [(&str, &str); 2] = [("KEYCLOAK_ADMIN", "root"), ("KEYCLOAK_ADMIN_PASSWORD", SECRET)];
 
 #[test]
 fn half_an_administrator_is_told_and_nobody_asked() {
-    let (desk, keycloak) = (Desk::new(), Provider::new(|_, _| (404, json!({}))));
+    let (desk, keycloak) = (Desk::empty(), Provider::new(|_, _| (404, json!({}))));
     let account = ("KEYCLOAK_ADMIN_CLIENT_ID", "root");
     for (settings, part) in [
         (&[][..], "who administers the realm?"),
@@ -31,7 +32,7 @@ fn half_an_administrator_is_told_and_nobody_asked() {
 
 #[test]
 fn a_password_goes_to_a_realm_that_is_there() {
-    let desk = Desk::new();
+    let desk = Desk::empty();
     for (reply, part) in [
         ((404, json!({"error": "Realm does not exist"})), "there is no realm 'mcp-gateway'"),
         ((404, json!({})), "is it Keycloak?"),
@@ -57,7 +58,7 @@ fn a_wrong_password_is_told_and_not_repeated() {
     });
     let words = [&ADD[..], &["--keycloak", &keycloak.url, "--realm", "agents"]].concat();
     let part = "'root' cannot sign in at the realm 'master': Invalid user credentials";
-    Desk::new().run_with(&ADMIN, &words).says(1, &[part]);
+    Desk::empty().run_with(&ADMIN, &words).says(1, &[part]);
     let asked = keycloak.asked().pop().expect("it was asked");
     assert_eq!(asked.line, "POST /realms/master/protocol/openid-connect/token");
     assert!(
@@ -69,7 +70,7 @@ fn a_wrong_password_is_told_and_not_repeated() {
 
 #[test]
 fn a_file_that_holds_something_else_is_left_alone() {
-    let (desk, keycloak) = (Desk::new(), Provider::new(|_, _| (404, json!({}))));
+    let (desk, keycloak) = (Desk::empty(), Provider::new(|_, _| (404, json!({}))));
     desk.write("other.json", &json!({"client_id": "other", "client_secret": SECRET}));
     fs::write(desk.path("notes.txt"), "notes").expect("it can be written");
     for (file, part) in
@@ -85,7 +86,7 @@ fn a_file_that_holds_something_else_is_left_alone() {
 
 #[test]
 fn wrong_use_ends_with_2_and_help_has_examples() {
-    let desk = Desk::new();
+    let desk = Desk::empty();
     for words in [
         &["keycloak"][..],
         &["keycloak", "agents"],
@@ -154,7 +155,7 @@ fn add(desk: &Desk, keycloak: &Provider) -> Run {
 
 #[test]
 fn an_account_that_is_there_is_taken_as_it_is() {
-    let (desk, keycloak) = (Desk::new(), realm(|_, _| {}));
+    let (desk, keycloak) = (Desk::empty(), realm(|_, _| {}));
     let run = add(&desk, &keycloak).ends(0);
     assert!(run.out.starts_with("there    client reviewer\n"), "{}", run.out);
     assert_eq!(desk.read(".oauth-tokens/reviewer.client.json")["client_secret"], SECRET);
@@ -178,7 +179,7 @@ fn a_client_with_more_power_is_not_handed_to_an_agent() {
             "(realm-management/realm-admin)",
         ),
     ] {
-        let (desk, signs_people_in) = (Desk::new(), part == "signs people in");
+        let (desk, signs_people_in) = (Desk::empty(), part == "signs people in");
         let keycloak = realm(move |at, found| {
             let found = if found.is_array() { &mut found[0] } else { found };
             for (name, value) in more.as_object().into_iter().flatten().filter(|_| at == path) {
@@ -217,7 +218,7 @@ fn an_account_that_cannot_work_ends_with_1_each_time() {
             "broken   mapper groups of client reviewer comes from the client scope inherited otherwise",
         ),
     ] {
-        let desk = Desk::new();
+        let desk = Desk::empty();
         for _ in 0..2 {
             let run = add(&desk, &keycloak).ends(1);
             assert!(run.out.contains(part) && !run.out.contains("all was there"), "{}", run.out);
@@ -234,7 +235,7 @@ fn an_administrator_whose_token_ends_signs_in_again_once() {
             *found = json!("refused");
         }
     });
-    add(&Desk::new(), &ending).ends(0);
+    add(&Desk::empty(), &ending).ends(0);
     let signed_in = |keycloak: &Provider| {
         keycloak.lines().iter().filter(|line| line.ends_with("/protocol/openid-connect/token")).count()
     };
@@ -244,6 +245,6 @@ fn an_administrator_whose_token_ends_signs_in_again_once() {
             *found = json!("refused");
         }
     });
-    let run = add(&Desk::new(), &refusing).says(1, &["read the client scopes", "401"]);
+    let run = add(&Desk::empty(), &refusing).says(1, &["read the client scopes", "401"]);
     assert_eq!((signed_in(&refusing), run.code), (2, 1));
 }

@@ -1,5 +1,7 @@
 //! Who one is, as a script sees it: what is asked and saved, what is said, and that no secret is printed.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod get;
 mod held;
 mod keycloak;
@@ -7,7 +9,8 @@ mod provider;
 mod renew;
 mod watch;
 
-use provider::{Desk, Provider, Run, SECRET};
+use common::{Desk, Run, SECRET};
+use provider::Provider;
 
 const FILE: &str = ".oauth-tokens/ingress.json";
 const EXPLAIN: [&str; 6] = ["access", "explain", "--action", "get_agent", "--resource", "/a"];

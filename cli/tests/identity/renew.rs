@@ -5,8 +5,9 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use super::provider::{Desk, Provider, Run, SECRET, claims, explained, given, jwt, mode};
+use super::provider::{Provider, claims, explained, given};
 use super::{ENVIRONMENT, EXPLAIN, FILE, explain};
+use crate::common::{Desk, Run, SECRET, jwt, mode};
 
 #[test]
 fn an_expired_token_is_renewed_and_said() {
@@ -16,7 +17,7 @@ fn an_expired_token_is_renewed_and_said() {
     assert_eq!(run.err, "agentctl: the token had expired: signed in again as bot\n");
     assert_eq!(provider.lines(), ["POST /token", "POST /api/access/explain"]);
     let token = desk.read(FILE)["access_token"].as_str().expect("a token").to_owned();
-    assert_eq!(provider.asked()[1].header("authorization"), Some(&*format!("Bearer {token}")));
+    assert_eq!(provider.asked()[1].header("authorization"), format!("Bearer {token}"));
     assert_eq!(mode(&desk.path(FILE)), 0o600);
     let again = explain(&desk, &provider, &[]).ends(0);
     assert_eq!(again.err, "", "the saved one serves");
@@ -26,7 +27,7 @@ fn an_expired_token_is_renewed_and_said() {
 #[test]
 fn a_token_is_renewed_for_its_holder_alone() {
     let held = |claims: &Value| {
-        let desk = Desk::new();
+        let desk = Desk::empty();
         desk.write(FILE, &json!({"access_token": jwt(claims)}));
         desk
     };
@@ -63,7 +64,7 @@ fn a_token_is_renewed_for_its_holder_alone() {
 fn a_secret_does_not_go_where_a_token_file_points() {
     let trap = Provider::giving(claims(300));
     let gateway = Provider::new(|_, _| (404, json!({})));
-    let (desk, mut bait) = (Desk::new(), claims(-600));
+    let (desk, mut bait) = (Desk::empty(), claims(-600));
     bait["iss"] = json!(trap.url);
     desk.write(FILE, &json!({"access_token": jwt(&bait), "issuer": trap.url, "token_endpoint": trap.url}));
     let words = [&EXPLAIN[..], &["--gateway", &gateway.url]].concat();
@@ -89,12 +90,12 @@ fn many_may_renew_at_once() {
     desk.knows(&format!("{}/token", provider.url));
     let words = [&EXPLAIN[..], &["--gateway", &provider.url]].concat();
     let mut one = |_| {
-        let mut command = desk.command(&[], &words);
+        let mut command = desk.command(&words);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts")
     };
     let running: Vec<_> = (0..8).map(&mut one).collect();
     for child in running {
-        Run::of(&child.wait_with_output().expect("it ends")).ends(0);
+        Run::of(child.wait_with_output().expect("it ends")).ends(0);
     }
     assert_eq!(desk.read(FILE)["client_id"], "bot");
     assert_eq!(fs::read_dir(desk.path(".oauth-tokens")).expect("a folder").count(), 2, "no draft is left");

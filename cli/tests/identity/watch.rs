@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::provider::{Desk, Provider, Run, claims, given, mode};
+use super::provider::{Provider, claims, given};
 use super::{FILE, get};
+use crate::common::{Desk, Run, mode};
 
 #[test]
 fn watch_renews_survives_an_outage_and_stops_when_told() {
@@ -19,7 +20,7 @@ fn watch_renews_survives_an_outage_and_stops_when_told() {
         3 => (401, json!({"error": "invalid_client"})),
         _ => given(&claims(2)),
     });
-    let desk = Desk::new();
+    let desk = Desk::empty();
     let run = watch(&desk, &provider, 6, Signal::TERM);
     let lines: Vec<&str> = run.err.lines().collect();
     assert!(lines[0].contains("temporarily_unavailable; next try in 1 s"), "{lines:?}");
@@ -36,20 +37,20 @@ fn watch_renews_survives_an_outage_and_stops_when_told() {
 #[test]
 fn watch_ends_with_ctrl_c_while_it_waits() {
     let provider = Provider::giving(claims(300));
-    watch(&Desk::new(), &provider, 1, Signal::INT);
+    watch(&Desk::empty(), &provider, 1, Signal::INT);
 }
 
 /// Watches until so many requests were answered, then sends the signal.
 fn watch(desk: &Desk, provider: &Provider, requests: usize, signal: Signal) -> Run {
     desk.knows(&format!("{}/token", provider.url));
-    let mut command = desk.command(&[], &["token", "get", "--watch", "--json"]);
+    let mut command = desk.command(&["token", "get", "--watch", "--json"]);
     let watch = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     for _ in 0..requests {
         assert_eq!(provider.wait(), "POST /token");
     }
     let id = Pid::from_raw(i32::try_from(watch.id()).expect("a small number")).expect("not 0");
     kill_process(id, signal).expect("it is ours");
-    let run = Run::of(&watch.wait_with_output().expect("it ends")).ends(0);
+    let run = Run::of(watch.wait_with_output().expect("it ends")).ends(0);
     assert!(run.err.ends_with(": the token file is left as it is\n"), "{run:?}");
     run
 }
@@ -57,8 +58,8 @@ fn watch(desk: &Desk, provider: &Provider, requests: usize, signal: Signal) -> R
 #[test]
 fn watch_does_not_begin_with_a_wrong_secret() {
     let provider = Provider::new(|_, _| (401, json!({"error": "invalid_client"})));
-    let desk = Desk::new();
+    let desk = Desk::empty();
     desk.knows(&format!("{}/token", provider.url));
     desk.run(&get(&["--watch"])).says(1, &["invalid_client"]);
-    Desk::new().run(&get(&["--watch"])).says(3, &["there are no client credentials"]);
+    Desk::empty().run(&get(&["--watch"])).says(3, &["there are no client credentials"]);
 }

@@ -31,7 +31,7 @@ fn registry() -> Server {
 }
 
 fn written(desk: &Desk, name: &str, card: &Value) {
-    desk.write(name, &card.to_string());
+    desk.write(name, card);
 }
 
 #[test]

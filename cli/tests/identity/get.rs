@@ -55,12 +55,12 @@ fn credentials_that_were_named_come_before_the_neighbours() {
     let client = |id: &str| json!({"client_id": id, "client_secret": SECRET, "token_endpoint": endpoint});
     let desk = Desk::empty();
     for (file, id) in [("client", "least"), ("ingress.client", "stem"), ("named.client", "named")] {
-        desk.write(&format!(".oauth-tokens/{file}.json"), &client(id));
+        desk.write(&format!(".oauth-tokens/{file}.json"), client(id));
     }
-    desk.write("elsewhere.json", &client("file"));
+    desk.write("elsewhere.json", client("file"));
     desk.write(
         "keycloak.json",
-        &json!({"realm": "r", "auth-server-url": "http://127.0.0.1:9/",
+        json!({"realm": "r", "auth-server-url": "http://127.0.0.1:9/",
         "resource": "adapter", "credentials": {"secret": SECRET}}),
     );
     fs::write(desk.path("secret"), format!("{SECRET}\n")).expect("it can be written");

@@ -39,13 +39,13 @@ fn what_is_no_good_is_told_before_anything_is_asked() {
     let with = |change: &dyn Fn(&mut Value)| {
         let (desk, mut claims) = (Desk::empty(), claims(300));
         change(&mut claims);
-        desk.write(FILE, &json!({"access_token": jwt(&claims)}));
+        desk.write(FILE, json!({"access_token": jwt(&claims)}));
         desk
     };
     let groupless = with(&|claims| claims["groups"] = json!([]));
     let absent = with(&|claims| drop(claims.as_object_mut().expect("an object").remove("groups")));
     let no_jwt = Desk::empty();
-    no_jwt.write(FILE, &json!({"access_token": "opaque"}));
+    no_jwt.write(FILE, json!({"access_token": "opaque"}));
     for (desk, words, parts) in [
         (&Desk::empty(), &[][..], &[FILE, "there is no token file", "'agentctl token get'"][..]),
         (&no_jwt, &[], &[FILE, "no JWT", "'agentctl token get'"]),

@@ -71,7 +71,7 @@ fn a_wrong_password_is_told_and_not_repeated() {
 #[test]
 fn a_file_that_holds_something_else_is_left_alone() {
     let (desk, keycloak) = (Desk::empty(), Provider::new(|_, _| (404, json!({}))));
-    desk.write("other.json", &json!({"client_id": "other", "client_secret": SECRET}));
+    desk.write("other.json", json!({"client_id": "other", "client_secret": SECRET}));
     fs::write(desk.path("notes.txt"), "notes").expect("it can be written");
     for (file, part) in
         [("other.json", "another client"), ("notes.txt", "something else"), (".", "directory")]

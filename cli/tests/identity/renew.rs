@@ -28,7 +28,7 @@ fn an_expired_token_is_renewed_and_said() {
 fn a_token_is_renewed_for_its_holder_alone() {
     let held = |claims: &Value| {
         let desk = Desk::empty();
-        desk.write(FILE, &json!({"access_token": jwt(claims)}));
+        desk.write(FILE, json!({"access_token": jwt(claims)}));
         desk
     };
     let provider = Provider::giving(claims(300));
@@ -66,7 +66,7 @@ fn a_secret_does_not_go_where_a_token_file_points() {
     let gateway = Provider::new(|_, _| (404, json!({})));
     let (desk, mut bait) = (Desk::empty(), claims(-600));
     bait["iss"] = json!(trap.url);
-    desk.write(FILE, &json!({"access_token": jwt(&bait), "issuer": trap.url, "token_endpoint": trap.url}));
+    desk.write(FILE, json!({"access_token": jwt(&bait), "issuer": trap.url, "token_endpoint": trap.url}));
     let words = [&EXPLAIN[..], &["--gateway", &gateway.url]].concat();
     desk.run_with(&ENVIRONMENT, &words).says(3, &["has no issuer of its own"]);
     assert_eq!(trap.lines(), [""; 0]);
@@ -137,7 +137,7 @@ fn a_secret_does_not_go_to_another_issuer_than_the_tokens() {
     desk.run_with(&ENVIRONMENT, &words).says(3, &[named, &gateway.url, "--issuer"]);
     desk.write(
         ".oauth-tokens/bot.client.json",
-        &json!({"client_id": "bot", "client_secret": SECRET, "issuer": gateway.url}),
+        json!({"client_id": "bot", "client_secret": SECRET, "issuer": gateway.url}),
     );
     desk.run(&words).says(3, &[named]);
     assert!(gateway.lines().iter().all(|line| line.starts_with("GET ")), "no secret was sent");

@@ -38,6 +38,13 @@ pub trait AgentStore: Send + Sync {
     /// All agents as of now: one consistent picture that later writes do not change.
     fn catalogue(&self) -> Arc<Catalogue>;
 
+    /// Afterwards [`AgentStore::catalogue`] shows everything that was acknowledged before the call, whichever
+    /// process acknowledged it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when that cannot be known.
+    async fn refresh(&self) -> Result<(), StoreError>;
+
     /// Keeps a new agent.
     ///
     /// # Errors

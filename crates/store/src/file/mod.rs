@@ -170,6 +170,11 @@ impl AgentStore for FileStore {
         self.shared.current.load_full()
     }
 
+    async fn refresh(&self) -> Result<(), StoreError> {
+        // What is acknowledged is shown, and no other process writes.
+        Ok(())
+    }
+
     async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
         permitted(permit, Action::PublishAgent, &entry.path)?;
         let path = entry.path.clone();

@@ -234,6 +234,10 @@ impl AgentStore for PostgresStore {
         self.shared.picture.current()
     }
 
+    async fn refresh(&self) -> Result<(), StoreError> {
+        self.shared.newest().await.map_err(|fault| self.shared.unavailable(&fault))
+    }
+
     async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
         permitted(permit, Action::PublishAgent, &entry.path)?;
         let kept = self.write(permit, Expected::Vacant, entry.path.clone(), Some(entry)).await?;

@@ -70,6 +70,20 @@ async fn who_has_not_seen_it_yet_overwrites_nothing() {
     assert!(matches!(taken, Err(StoreError::Taken(_))), "taken over there");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_the_newest_sees_what_others_acknowledged() {
+    let Some(server) = cluster().await else { return };
+    let url = database(&server, "refreshed").await;
+    let blind = |options: &mut store::postgres::PostgresOptions| {
+        (options.follow, options.interval) = (Follow::Poll, Duration::from_secs(3600));
+    };
+    let (here, there) = (open(&url, blind).await, open(&url, blind).await);
+    insert(&here, "/a", "first").await.expect("kept");
+    assert!(there.catalogue().is_empty());
+    there.refresh().await.expect("reached");
+    assert_eq!(picture(&there), picture(&here));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn numbers_have_no_gaps_and_no_update_is_lost() {
     let Some(server) = cluster().await else { return };

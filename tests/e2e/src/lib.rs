@@ -1,6 +1,7 @@
 //! The harness of the whole-stack tests: one stack per test program, callers who sign in, raw bytes for attacks.
 
 pub mod caller;
+pub mod desk;
 pub mod forge;
 pub mod raw;
 pub mod shared;
@@ -11,6 +12,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 pub use self::caller::{Answer, Caller};
+pub use self::desk::{Desk, Run};
 pub use self::shared::Shared;
 
 /// Asks again and again until there is an answer; fails the test when there is none in time.

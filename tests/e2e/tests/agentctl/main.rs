@@ -2,137 +2,76 @@
 
 mod agent;
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::Command;
-use std::sync::LazyLock;
-
 use agent::Dialect;
-use e2e::{Shared, column, shared};
+use e2e::{Desk, Shared, column};
 use serde_json::{Value, json};
-use xtask::stack::{Stack, build};
+use xtask::stack::Stack;
 
 static STACK: Shared = Shared::new(|_| {});
-static BINARIES: LazyLock<PathBuf> =
-    LazyLock::new(|| build::servers(build::Profile::Dev).expect("they are built"));
-
-/// A folder with somebody's token, and the binary.
-struct Desk {
-    folder: PathBuf,
-    agentctl: PathBuf,
-    gateway: String,
-}
-
-/// What a run came to.
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Desk {
-    async fn of(stack: &Stack, client: &str) -> Self {
-        let token = stack.token(client).await.expect("a token");
-        let desk = Self {
-            folder: shared::folder(client),
-            agentctl: BINARIES.join("agentctl"),
-            gateway: stack.gateway(),
-        };
-        desk.write("token.json", &json!({ "access_token": token }));
-        desk
-    }
-
-    fn write(&self, name: &str, value: &Value) {
-        let file = self.folder.join(name);
-        fs::write(&file, value.to_string()).expect("it can be written");
-        fs::set_permissions(file, Permissions::from_mode(0o600)).expect("it is ours");
-    }
-
-    fn run(&self, words: &[&str]) -> Run {
-        let output = Command::new(&self.agentctl)
-            .arg("agent")
-            .args(words)
-            .current_dir(&self.folder)
-            .env_clear()
-            .env("AGENTCTL_GATEWAY", &self.gateway)
-            .env("AGENTCTL_TOKEN_FILE", "token.json")
-            .output()
-            .expect("it runs");
-        let text = |bytes| String::from_utf8(bytes).expect("texts are UTF-8");
-        Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
-    }
-}
-
-impl Run {
-    /// What it printed, when it ended so.
-    #[track_caller]
-    fn ends(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "out: {}\nerr: {}", self.out, self.err);
-        self.out
-    }
-
-    #[track_caller]
-    fn json(self) -> Value {
-        serde_json::from_str(&self.ends(0)).expect("JSON")
-    }
+/// The desk of somebody who has a token.
+async fn desk(stack: &Stack, client: &str) -> Desk {
+    let token = stack.token(client).await.expect("a token");
+    let mut desk = Desk::of(stack, client);
+    desk.environment.push(("AGENTCTL_TOKEN_FILE", "token.json".to_owned()));
+    desk.write("token.json", &json!({ "access_token": token }));
+    desk
 }
 
 #[tokio::test]
 async fn an_agent_from_its_registration_to_its_end() {
     let Some(stack) = STACK.get().await else { return };
-    let desk = Desk::of(stack, "registry-admin").await;
+    let desk = desk(stack, "registry-admin").await;
     let agent = agent::serve(Dialect::V10);
     desk.write("card.json", &poet(&agent));
 
-    let said = desk.run(&["register", "card.json"]).ends(0);
+    let said = desk.run(&["agent", "register", "card.json"]).ends(0);
     assert_eq!(said, "/ctl/poet: registered, disabled until: agentctl agent toggle /ctl/poet on\n");
-    let again = desk.run(&["register", "card.json"]);
+    let again = desk.run(&["agent", "register", "card.json"]);
     assert!(again.err.contains("409 Conflict"), "{}", again.err);
     again.ends(1);
 
-    let listed = desk.run(&["list", "--query", "sonnets", "--json"]).json();
+    let listed = desk.run(&["agent", "list", "--query", "sonnets", "--json"]).json();
     assert_eq!(
         (column(&listed["agents"], "path"), &listed["agents"][0]["is_enabled"]),
         (vec!["/ctl/poet".into()], &json!(false))
     );
-    let table = desk.run(&["list", "--query", "sonnets", "--all"]).ends(0);
+    let table = desk.run(&["agent", "list", "--query", "sonnets", "--all"]).ends(0);
     assert_eq!(
         table.lines().nth(1),
         Some("/ctl/poet  Poet  Write Sonnets  unverified  public      no"),
         "{table}"
     );
 
-    assert_eq!(desk.run(&["toggle", "/ctl/poet", "on"]).ends(0), "/ctl/poet: enabled\n");
-    let found = desk.run(&["search", "somebody who writes sonnets", "--max", "1", "--json"]).json();
+    assert_eq!(desk.run(&["agent", "toggle", "/ctl/poet", "on"]).ends(0), "/ctl/poet: enabled\n");
+    let found = desk.run(&["agent", "search", "somebody who writes sonnets", "--max", "1", "--json"]).json();
     assert_eq!(column(&found["entities"], "path"), ["/ctl/poet"]);
-    let found = desk.run(&["discover", "--skill", "write-sonnets", "--tag", "verse"]).ends(0);
+    let found = desk.run(&["agent", "discover", "--skill", "write-sonnets", "--tag", "verse"]).ends(0);
     assert!(found.contains("0.80   /ctl/poet  Poet  write-sonnets   unverified\n"), "{found}");
 
     desk.write("patch.json", &json!({"version": "2.0.0"}));
     assert!(
-        desk.run(&["update", "/ctl/poet", "patch.json", "--patch"])
+        desk.run(&["agent", "update", "/ctl/poet", "patch.json", "--patch"])
             .ends(0)
             .starts_with("/ctl/poet: updated, now \"")
     );
-    let stale = desk.run(&["update", "/ctl/poet", "patch.json", "--if-match", "an-old-tag"]);
+    let stale = desk.run(&["agent", "update", "/ctl/poet", "patch.json", "--if-match", "an-old-tag"]);
     assert!(stale.err.contains("somebody has changed /ctl/poet since"), "{}", stale.err);
     stale.ends(1);
-    assert_eq!(desk.run(&["get", "/ctl/poet", "--json"]).json()["version"], "2.0.0");
+    assert_eq!(desk.run(&["agent", "get", "/ctl/poet", "--json"]).json()["version"], "2.0.0");
 
-    let tested = desk.run(&["test", "/ctl/poet"]).ends(0);
+    let tested = desk.run(&["agent", "test", "/ctl/poet"]).ends(0);
     assert!(tested.contains("warn same      version: registered '2.0.0', serves '1.0.0'\n"), "{tested}");
     assert!(tested.contains(": speaks it (JSON-RPC)\npassed\n"), "{tested}");
 
-    assert_eq!(desk.run(&["delete", "/ctl/poet", "--yes"]).ends(0), "/ctl/poet: deleted\n");
-    desk.run(&["get", "/ctl/poet"]).ends(1);
-    desk.run(&["delete", "/ctl/poet"]).ends(2);
+    assert_eq!(desk.run(&["agent", "delete", "/ctl/poet", "--yes"]).ends(0), "/ctl/poet: deleted\n");
+    desk.run(&["agent", "get", "/ctl/poet"]).ends(1);
+    desk.run(&["agent", "delete", "/ctl/poet"]).ends(2);
 }
 
 #[tokio::test]
 async fn agents_of_both_dialects_are_tested_and_those_that_only_say_so_fail() {
     let Some(stack) = STACK.get().await else { return };
-    let desk = Desk::of(stack, "registry-admin").await;
+    let desk = desk(stack, "registry-admin").await;
     for (path, dialect, version, code, says) in [
         ("/ctl/old", Dialect::V03, "0.3.0", 0, "ok   dialect   A2A 0.3\n"),
         ("/ctl/new", Dialect::V10, "1.0", 0, "ok   dialect   A2A 1.0\n"),
@@ -140,16 +79,16 @@ async fn agents_of_both_dialects_are_tested_and_those_that_only_say_so_fail() {
     ] {
         let agent = agent::serve(dialect);
         desk.write("card.json", &echo(path, &agent, version));
-        desk.run(&["register", "card.json", "--enable"]).ends(0);
-        let said = desk.run(&["test", path]).ends(code);
+        desk.run(&["agent", "register", "card.json", "--enable"]).ends(0);
+        let said = desk.run(&["agent", "test", path]).ends(code);
         assert!(said.contains(says), "{said}");
     }
     // Nobody listens at the discard port of loopback.
     desk.write("card.json", &echo("/ctl/gone", "http://127.0.0.1:9", "1.0"));
-    desk.run(&["register", "card.json", "--enable"]).ends(0);
-    desk.run(&["test", "/ctl/gone"]).ends(4);
+    desk.run(&["agent", "register", "card.json", "--enable"]).ends(0);
+    desk.run(&["agent", "test", "/ctl/gone"]).ends(4);
 
-    let table = desk.run(&["test-all", "--allow-private"]).ends(1);
+    let table = desk.run(&["agent", "test-all", "--allow-private"]).ends(1);
     let result = |path: &str| {
         let row = table.lines().find(|line| line.starts_with(path)).unwrap_or_else(|| panic!("{table}"));
         row.split_whitespace().nth(1).map(str::to_owned)
@@ -162,36 +101,38 @@ async fn agents_of_both_dialects_are_tested_and_those_that_only_say_so_fail() {
     ] {
         assert_eq!(result(path).as_deref(), Some(expected), "{table}");
     }
-    desk.run(&["delete", "/ctl/old", "/ctl/new", "/ctl/trap", "/ctl/gone", "--yes"]).ends(0);
+    desk.run(&["agent", "delete", "/ctl/old", "/ctl/new", "/ctl/trap", "/ctl/gone", "--yes"]).ends(0);
 }
 
 #[tokio::test]
 async fn who_may_not_is_told_so_and_a_card_with_faults_is_not_sent() {
     let Some(stack) = STACK.get().await else { return };
-    let stranger = Desk::of(stack, "stranger-bot").await;
+    let stranger = desk(stack, "stranger-bot").await;
     stranger.write("card.json", &echo("/ctl/stranger", "https://agents.example.com/x", "1.0"));
-    let refused = stranger.run(&["register", "card.json"]);
+    let refused = stranger.run(&["agent", "register", "card.json"]);
     assert!(refused.err.starts_with("agentctl: card.json: refused (403 Forbidden): "), "{}", refused.err);
     refused.ends(1);
-    assert_eq!(stranger.run(&["list", "--json"]).json()["agents"], json!([]));
+    assert_eq!(stranger.run(&["agent", "list", "--json"]).json()["agents"], json!([]));
 
-    let admin = Desk::of(stack, "registry-admin").await;
+    let admin = desk(stack, "registry-admin").await;
     admin.write("faulty.json", &json!({"name": "", "description": "", "url": "nowhere"}));
-    for words in [&["register", "faulty.json"][..], &["register", "faulty.json", "--unchecked"]] {
+    for words in
+        [&["agent", "register", "faulty.json"][..], &["agent", "register", "faulty.json", "--unchecked"]]
+    {
         let run = admin.run(words);
         // Both tell the same, for both read with the same rules.
         for fault in ["name: must not be blank", "description: must not be blank", "url: must be an absolute"]
         {
             assert!(run.err.contains(fault), "{words:?}: {}", run.err);
         }
-        run.ends(if words.len() == 2 { 2 } else { 1 });
+        run.ends(if words.len() == 3 { 2 } else { 1 });
     }
 
     // With the policy at hand, nothing is sent at all.
     let policy = xtask::root().join("deploy/scopes.yml");
     let policy = policy.to_str().expect("its name is text");
-    stranger.run(&["delete", "/ctl/poet", "--yes", "--policy", policy]).ends(3);
-    let nobody = ["list", "--gateway", "http://127.0.0.1:9"];
+    stranger.run(&["agent", "delete", "/ctl/poet", "--yes", "--policy", policy]).ends(3);
+    let nobody = ["agent", "list", "--gateway", "http://127.0.0.1:9"];
     admin.run(&nobody).ends(4);
 }
 

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
@@ -59,6 +61,41 @@ impl Provider {
     #[must_use]
     pub fn sign_with(&self, header: Header, claims: &Value) -> String {
         encode(&header, claims, &self.signing).unwrap_or_else(|cause| panic!("it cannot be signed: {cause}"))
+    }
+}
+
+/// An RSA key that can be given to somebody else.
+pub struct RsaKey(String);
+
+impl RsaKey {
+    /// A new one.
+    ///
+    /// # Panics
+    /// When there is no randomness.
+    #[must_use]
+    pub fn fresh() -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap_or_else(|_| panic!("no new key"));
+        let der: Pkcs8V1Der<'_> = pair.as_der().unwrap_or_else(|_| panic!("the new key cannot be written"));
+        let text = STANDARD.encode(der.as_ref());
+        Self(format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"))
+    }
+
+    /// The private key, as PKCS#8.
+    #[must_use]
+    pub fn pem(&self) -> &str {
+        &self.0
+    }
+
+    /// A token with these claims under this key id.
+    ///
+    /// # Panics
+    /// When the claims cannot be signed.
+    #[must_use]
+    pub fn sign(&self, kid: &str, claims: &Value) -> String {
+        let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::RS256) };
+        let key = EncodingKey::from_rsa_pem(self.0.as_bytes());
+        let signed = key.and_then(|key| encode(&header, claims, &key));
+        signed.unwrap_or_else(|cause| panic!("it cannot be signed: {cause}"))
     }
 }
 

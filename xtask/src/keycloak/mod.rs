@@ -3,6 +3,7 @@
 mod distribution;
 mod home;
 mod java;
+mod realm;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -11,11 +12,12 @@ use std::process::Command;
 use std::time::Duration;
 
 pub use self::distribution::{Distribution, ensure, present};
+pub use self::realm::{enabling, variable};
 use crate::fault::Outcome;
-use crate::say;
 use crate::stack::processes::{Life, Process, Starter};
 use crate::stack::run_file::KeycloakFacts;
 use crate::stack::{ports, wait};
+use crate::{say, shell};
 
 /// The realm of `keycloak/mcp-gateway-realm.json`.
 pub const REALM: &str = "mcp-gateway";
@@ -37,8 +39,10 @@ pub struct KeycloakOptions {
     pub home: PathBuf,
     /// Its port on loopback; 0 takes a free one.
     pub port: u16,
-    /// Client id → secret, of the clients that the realm file leaves open.
+    /// Client id → secret, of the clients of the realm file that are to be on.
     pub secrets: BTreeMap<String, String>,
+    /// URL of the gateway that people's browsers come back to. The realm is made once: it keeps the first.
+    pub gateway: Option<String>,
     /// Whether it ends with us.
     pub life: Life,
 }
@@ -50,6 +54,8 @@ pub struct Keycloak {
     process: Option<Process>,
     address: SocketAddr,
     admin_secret: String,
+    /// Whether the start finds the realm's file and makes the realm of it.
+    imports: bool,
 }
 
 impl Keycloak {
@@ -62,7 +68,16 @@ impl Keycloak {
         ports::hold(address)?;
         let admin_secret = home::prepare(&options)?;
         let starter = Starter::new(options.life);
-        Ok(Self { options, starter, process: None, address, admin_secret })
+        Ok(Self { options, starter, process: None, address, admin_secret, imports: true })
+    }
+
+    /// Makes the realm by a command before the first start, as in production; the start then makes none.
+    pub fn import(&mut self) -> Outcome<()> {
+        let mut command = self.program("import");
+        command.arg("--file").arg(realm::file());
+        shell::finish("kc.sh import", &mut command)?;
+        self.imports = false;
+        Ok(())
     }
 
     /// Starts it and waits until it serves the realm.
@@ -156,24 +171,32 @@ impl Keycloak {
     }
 
     fn command(&self) -> Command {
+        let mut command = self.program("start");
+        if self.imports {
+            command.arg("--import-realm");
+        }
+        command
+            .args(["--http-enabled=true", "--hostname-strict=false"])
+            .arg(format!("--http-host={}", self.address.ip()))
+            .arg(format!("--http-port={}", self.address.port()));
+        command
+    }
+
+    /// Its script with everything that the realm's file and a first start ask the environment for.
+    fn program(&self, verb: &str) -> Command {
         let mut command = Command::new("sh");
         forget_configuration(&mut command);
         command
             .arg(self.options.home.join("bin").join(PROGRAM))
-            .args([
-                "start",
-                "--optimized",
-                "--import-realm",
-                "--http-enabled=true",
-                "--hostname-strict=false",
-            ])
-            .arg(format!("--http-host={}", self.address.ip()))
-            .arg(format!("--http-port={}", self.address.port()))
+            .args([verb, "--optimized"])
             .env("JAVA_HOME", &self.options.distribution.java)
             .env("KC_BOOTSTRAP_ADMIN_USERNAME", ADMIN)
             .env("KC_BOOTSTRAP_ADMIN_PASSWORD", &self.admin_secret);
         for (client, secret) in &self.options.secrets {
-            command.env(variable(client), secret);
+            command.env(variable(client), secret).env(enabling(client), "true");
+        }
+        if let Some(gateway) = &self.options.gateway {
+            command.env(realm::GATEWAY, gateway).env(enabling(realm::WEB), "true");
         }
         command
     }
@@ -183,16 +206,10 @@ fn issuer(url: &str) -> String {
     format!("{url}/realms/{REALM}")
 }
 
-/// The variable that the realm file takes a client's secret from: `lob1-bot` → `LOB1_BOT_SECRET`.
-#[must_use]
-pub fn variable(client: &str) -> String {
-    format!("{}_SECRET", client.to_ascii_uppercase().replace('-', "_"))
-}
-
-/// Whoever types make may have a Keycloak of his own, configured by the environment.
+/// Whoever types make may have a Keycloak of his own, configured by the environment, and its realm's secrets.
 fn forget_configuration(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("KC_")) {
+        if name.to_str().is_some_and(|name| name.starts_with("KC_") || realm::reads(name)) {
             command.env_remove(name);
         }
     }

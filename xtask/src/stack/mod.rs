@@ -157,7 +157,7 @@ impl Stack {
         address::add_names(&mut options.server_names, held.address, &public)?;
         let starter = Starter::new(options.life);
         let mut plan = servers::plan(options)?;
-        let keycloak = servers::start_keycloak(&mut plan).await?;
+        let keycloak = servers::start_keycloak(&mut plan, &public).await?;
         let postgres = servers::start_postgres(&mut plan).await?;
 
         let (mut auth_server, auth) = servers::start_auth_server(&plan, &starter, &public).await?;

@@ -105,13 +105,14 @@ pub(super) fn plan(options: StackOptions) -> Outcome<Plan> {
 }
 
 /// Starts the stack's own Keycloak, if it is to have one, and makes the auth-server believe it alone.
-pub(super) async fn start_keycloak(plan: &mut Plan) -> Outcome<Option<Keycloak>> {
+pub(super) async fn start_keycloak(plan: &mut Plan, public_url: &str) -> Outcome<Option<Keycloak>> {
     let Some((distribution, port)) = plan.options.keycloak.clone() else { return Ok(None) };
     let mut keycloak = Keycloak::plan(KeycloakOptions {
         distribution,
         home: plan.options.data.join("keycloak"),
         port,
         secrets: plan.clients.iter().map(|(id, client)| (id.clone(), client.secret.clone())).collect(),
+        gateway: Some(public_url.to_owned()),
         life: plan.options.life,
     })?;
     keycloak.start().await?;

@@ -28,8 +28,10 @@ impl Admin {
             let id = client["clientId"].as_str().unwrap_or_default().to_owned();
             if CLIENTS.contains(&id.as_str()) {
                 client["secret"] = json!(secret(&id));
+                client["clientAuthenticatorType"] = json!("client-secret");
             } else {
-                client["rootUrl"] = json!("http://localhost:8080");
+                client["redirectUris"] = json!([]);
+                client["attributes"]["post.logout.redirect.uris"] = json!("");
             }
         }
         change(&mut realm);

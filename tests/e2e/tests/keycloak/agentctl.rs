@@ -1,103 +1,37 @@
 //! `agentctl` against Keycloak itself: service accounts made and kept in order, and tokens of them, in a realm
 //! that gives its clients no mappers.
 
-use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
-use std::process::Command;
 
-use e2e::{forge, shared};
+use e2e::{Desk, forge};
 use serde_json::{Value, json};
-use xtask::keycloak::{ADMIN, AUDIENCE, Keycloak};
-use xtask::stack::{Stack, build};
+use xtask::keycloak::{ADMIN, AUDIENCE, Keycloak, REALM};
+use xtask::stack::Stack;
 
 use super::admin::Admin;
 use super::{BARE, world};
 
-/// Somebody at a terminal, with the administrator's password in the environment.
-struct Desk {
-    agentctl: PathBuf,
-    folder: PathBuf,
-    keycloak: String,
-    gateway: String,
-    administrator: Vec<(&'static str, String)>,
+/// The desk of the administrator, at one of Keycloak's realms.
+fn desk(keycloak: &Keycloak, stack: &Stack, realm: &str, name: &str) -> Desk {
+    let mut desk = Desk::of(stack, name);
+    desk.environment = vec![("AGENTCTL_KEYCLOAK", keycloak.url()), ("AGENTCTL_REALM", realm.to_owned())];
+    desk.environment.extend(administrator(keycloak.admin_secret()));
+    desk
 }
 
-/// What a run came to.
-#[derive(Debug)]
-struct Run {
-    code: Option<i32>,
-    out: String,
-    err: String,
+fn administrator(password: &str) -> [(&'static str, String); 2] {
+    [("KEYCLOAK_ADMIN", ADMIN.to_owned()), ("KEYCLOAK_ADMIN_PASSWORD", password.to_owned())]
 }
 
-impl Desk {
-    fn of(keycloak: &Keycloak, stack: &Stack, name: &str) -> Self {
-        let binaries = build::servers(build::Profile::Dev).expect("they are built");
-        Self {
-            agentctl: binaries.join("agentctl"),
-            folder: shared::folder(name),
-            keycloak: keycloak.url(),
-            gateway: stack.gateway(),
-            administrator: vec![
-                ("KEYCLOAK_ADMIN", ADMIN.to_owned()),
-                ("KEYCLOAK_ADMIN_PASSWORD", keycloak.admin_secret().to_owned()),
-            ],
-        }
-    }
-
-    fn run(&self, words: &[&str]) -> Run {
-        let output = Command::new(&self.agentctl)
-            .args(words)
-            .current_dir(&self.folder)
-            .env_clear()
-            .envs(self.administrator.iter().map(|(name, value)| (*name, value)))
-            .envs([("AGENTCTL_KEYCLOAK", &*self.keycloak), ("AGENTCTL_REALM", BARE)])
-            .env("AGENTCTL_GATEWAY", &self.gateway)
-            .output()
-            .expect("it runs");
-        let text = |bytes| String::from_utf8(bytes).expect("texts are UTF-8");
-        let run = Run { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) };
-        let secret = |name: &str| name.ends_with("PASSWORD") || name.ends_with("SECRET");
-        for (_, secret) in self.administrator.iter().filter(|(name, _)| secret(name)) {
-            assert!(
-                !run.out.contains(secret) && !run.err.contains(secret),
-                "a password was printed: {run:?}"
-            );
-        }
-        run
-    }
-
-    fn read(&self, name: &str) -> Value {
-        let text = fs::read(self.folder.join(".oauth-tokens").join(name)).expect("it was written");
-        serde_json::from_slice(&text).expect("JSON")
-    }
-
-    fn write(&self, name: &str, value: &Value) {
-        let file = self.folder.join(".oauth-tokens").join(name);
-        fs::write(&file, value.to_string()).expect("it can be written");
-        fs::set_permissions(file, fs::Permissions::from_mode(0o600)).expect("it is ours");
-    }
-}
-
-impl Run {
-    #[track_caller]
-    fn ends(self, code: i32) -> String {
-        assert_eq!(self.code, Some(code), "{self:?}");
-        self.out
-    }
-
-    #[track_caller]
-    fn refused(self, code: i32, part: &str) {
-        assert_eq!((self.code, self.err.lines().count()), (Some(code), 1), "{self:?}");
-        assert!(self.err.contains(part), "{self:?}");
-    }
+/// Where `agentctl` keeps what it signs in with.
+fn kept(name: &str) -> String {
+    format!(".oauth-tokens/{name}")
 }
 
 #[tokio::test]
 async fn an_agents_account_is_made_once_and_its_token_opens_what_its_groups_do() {
     let Some((keycloak, stack)) = world().await else { return };
-    let desk = Desk::of(keycloak, stack, "agentctl-account");
+    let desk = desk(keycloak, stack, BARE, "agentctl-account");
     let add = ["keycloak", "add-agent", "reviewer", "--group", "registry-users-lob1", "--group", "just made"];
     let said = desk.run(&add).ends(0);
     assert_eq!(
@@ -113,13 +47,14 @@ async fn an_agents_account_is_made_once_and_its_token_opens_what_its_groups_do()
     );
     let again = desk.run(&add).ends(0);
     assert!(again.ends_with("all was there already\n") && !again.contains("made  "), "{again}");
-    let file = desk.folder.join(".oauth-tokens/reviewer.client.json");
+    let file = desk.path(&kept("reviewer.client.json"));
     let mode = file.metadata().expect("it was written").permissions().mode() & 0o777;
-    let first = desk.read("reviewer.client.json")["client_secret"].as_str().expect("a secret").to_owned();
+    let first =
+        desk.read(kept("reviewer.client.json"))["client_secret"].as_str().expect("a secret").to_owned();
     assert_eq!((mode, said.contains(&first), again.contains(&first)), (0o600, false, false));
 
     desk.run(&["token", "get", "--client-id", "reviewer"]).ends(0);
-    let token = desk.read("ingress.json")["access_token"].as_str().expect("a token").to_owned();
+    let token = desk.read(kept("ingress.json"))["access_token"].as_str().expect("a token").to_owned();
     let claims = forge::claims_of(&token);
     let mut groups: Vec<&str> =
         claims["groups"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -131,11 +66,11 @@ async fn an_agents_account_is_made_once_and_its_token_opens_what_its_groups_do()
     desk.run(&explain("/data-analysis")).ends(1);
 
     // An expired token is renewed with the file that is there.
-    let mut old = desk.read("ingress.json");
+    let mut old = desk.read(kept("ingress.json"));
     let expired = json!({"exp": 1, "azp": "reviewer", "preferred_username": "service-account-reviewer",
         "groups": ["just made"]});
     old["access_token"] = json!(forge::Provider::new("anybody's").sign(&expired));
-    desk.write("ingress.json", &old);
+    desk.write(kept("ingress.json"), &old);
     let run = desk.run(&["agent", "list", "--json"]);
     assert_eq!(run.err, "agentctl: the token had expired: signed in again as reviewer\n");
     run.ends(0);
@@ -152,9 +87,10 @@ async fn an_agents_account_is_made_once_and_its_token_opens_what_its_groups_do()
     assert_eq!(found["groups"], json!(["registry-users-lob1"]));
 
     // The old secret ends at once.
-    desk.write("old.client.json", &desk.read("reviewer.client.json"));
+    desk.write(kept("old.client.json"), &desk.read(kept("reviewer.client.json")));
     let said = desk.run(&["keycloak", "rotate-secret", "reviewer"]).ends(0);
-    let second = desk.read("reviewer.client.json")["client_secret"].as_str().expect("a secret").to_owned();
+    let second =
+        desk.read(kept("reviewer.client.json"))["client_secret"].as_str().expect("a secret").to_owned();
     assert!(second != first && !said.contains(&second), "{said}");
     let old = ["token", "get", "--client-file", ".oauth-tokens/old.client.json"];
     desk.run(&old).refused(1, "(401 Unauthorized): ");
@@ -164,7 +100,7 @@ async fn an_agents_account_is_made_once_and_its_token_opens_what_its_groups_do()
 #[tokio::test]
 async fn what_cannot_be_done_in_a_realm_is_told_in_a_line() {
     let Some((keycloak, stack)) = world().await else { return };
-    let mut desk = Desk::of(keycloak, stack, "agentctl-refused");
+    let mut desk = desk(keycloak, stack, BARE, "agentctl-refused");
     let agents = ["keycloak", "agents"];
     let web = ["keycloak", "add-agent", "mcp-gateway-web", "--group", "registry-users-lob1"];
     desk.run(&web).refused(1, "cannot use the client 'mcp-gateway-web'");
@@ -175,17 +111,38 @@ async fn what_cannot_be_done_in_a_realm_is_told_in_a_line() {
 
     // A service account administers once it has the roles, and not before.
     desk.run(&["keycloak", "add-agent", "steward", "--group", "stewards"]).ends(0);
-    let secret = desk.read("steward.client.json")["client_secret"].as_str().expect("a secret").to_owned();
-    let name = std::mem::take(&mut desk.administrator);
+    let secret =
+        desk.read(kept("steward.client.json"))["client_secret"].as_str().expect("a secret").to_owned();
+    let place = desk.environment[..2].to_vec();
+    desk.environment.clone_from(&place);
     desk.run(&agents).refused(3, "who administers the realm?");
-    desk.administrator = vec![(name[0].0, name[0].1.clone()), (name[1].0, "not-the-password".to_owned())];
+    desk.environment.extend(administrator("not-the-password"));
     desk.run(&agents).refused(1, "'admin' cannot sign in at the realm 'master': Invalid user credentials");
-    desk.administrator =
-        vec![("KEYCLOAK_ADMIN_CLIENT_ID", "steward".to_owned()), ("KEYCLOAK_ADMIN_CLIENT_SECRET", secret)];
+    desk.environment = place;
+    desk.environment.push(("KEYCLOAK_ADMIN_CLIENT_ID", "steward".to_owned()));
+    desk.environment.push(("KEYCLOAK_ADMIN_CLIENT_SECRET", secret));
     desk.run(&agents).refused(1, "'steward' may not administer the realm 'bare'");
     make_steward(&Admin::of(keycloak)).await;
     let said = desk.run(&["keycloak", "add-agent", "helped", "--group", "made by a steward"]).ends(0);
     assert!(said.contains("made     helped in group made by a steward\n"), "{said}");
+}
+
+/// A bot that the realm file left switched off gets a secret that nobody knew before, and is switched on.
+pub(crate) fn switches_a_bot_on(keycloak: &Keycloak, stack: &Stack) {
+    let desk = desk(keycloak, stack, REALM, "agentctl-enable");
+    let add = ["keycloak", "add-agent", "lob2-bot", "--group", "registry-users-lob2"];
+    let said = desk.run(&add).ends(1);
+    assert!(said.contains("client lob2-bot is switched off: --enable would switch it on"), "{said}");
+    let sign_in = ["token", "get", "--client-id", "lob2-bot"];
+    desk.run(&sign_in).refused(1, "(401 Unauthorized): ");
+    let said = desk.run(&[&add[..], &["--enable"]].concat()).ends(0);
+    assert!(said.contains("client lob2-bot is switched on"), "{said}");
+    let secret = desk.read(kept("lob2-bot.client.json"))["client_secret"].clone();
+    assert!(secret.as_str().is_some_and(|secret| secret.len() >= 32 && !said.contains(secret)), "{said}");
+    desk.run(&sign_in).ends(0);
+    // One that was imported with an empty secret is made anew, not mended.
+    desk.run(&["keycloak", "add-agent", "registry-admin", "--group", "mcp-registry-admin"])
+        .refused(1, "does not sign in with a secret");
 }
 
 /// Gives the account of `steward` the roles that agentctl names.

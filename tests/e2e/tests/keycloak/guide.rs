@@ -29,6 +29,32 @@ async fn the_service_account_gets_exactly_the_guides_scopes() {
 }
 
 #[tokio::test]
+async fn people_have_good_passwords_and_what_happens_is_recorded() {
+    let Some((keycloak, _)) = world().await else { return };
+    let admin = Admin::of(keycloak);
+    let realm = admin.get(&format!("/{REALM}")).await;
+    for name in ["bruteForceProtected", "eventsEnabled", "adminEventsEnabled"] {
+        assert_eq!(realm[name], true, "{name}");
+    }
+    let person = |name: &str, password: &str| {
+        let password = json!({"type": "password", "value": password, "temporary": false});
+        json!({"username": name, "enabled": true, "credentials": [password]})
+    };
+    let users = format!("/{LOOSE}/users");
+    for weak in ["hunter2", "somebody-somewhere"] {
+        let answer = admin.refused(&users, &person("somebody-somewhere", weak).to_string()).await;
+        assert!(answer.starts_with("400") && answer.contains("assword"), "{weak}: {answer}");
+    }
+    admin.make(&users, &person("somebody", "a long enough sentence")).await;
+    // The administrator's own doing is written down.
+    let events = admin.get(&format!("/{LOOSE}/admin-events?resourceTypes=USER")).await;
+    assert!(
+        events.as_array().is_some_and(|list| list.iter().any(|it| it["operationType"] == "CREATE")),
+        "{events}"
+    );
+}
+
+#[tokio::test]
 async fn agents_are_managed_and_seen_by_those_who_may() {
     let Some((_, stack)) = world().await else { return };
     let agent = caller(stack, REALM, "mcp-gateway-m2m").await;

@@ -29,6 +29,10 @@ const TURNING: &str = "turning";
 const BARE: &str = "bare";
 /// One that it does not.
 const FOREIGN: &str = "foreign";
+/// One that it trusts, and whose private key its test knows.
+const OPEN: &str = "open";
+/// How many seconds the tokens of tests that wait live.
+const LONG: u64 = 900;
 
 static KEYCLOAK: OnceCell<Result<Keycloak, String>> = OnceCell::const_new();
 static STACK: Shared = Shared::new(|options| {
@@ -57,8 +61,10 @@ async fn start() -> Result<Keycloak, String> {
     let admin = Admin::of(&keycloak);
     admin.make_realm(LOOSE, |realm| drop_mapper(realm, "audience")).await;
     admin.make_realm(MANY_KEYS, |_| {}).await;
-    admin.make_realm(TURNING, |_| {}).await;
+    // A token must not expire while its key is waited for.
+    admin.make_realm(TURNING, |realm| realm["accessTokenLifespan"] = json!(LONG)).await;
     admin.make_realm(FOREIGN, |_| {}).await;
+    admin.make_realm(OPEN, |_| {}).await;
     let bare = |realm: &mut Value| ["audience", "groups"].iter().for_each(|name| drop_mapper(realm, name));
     admin.make_realm(BARE, bare).await;
     Ok(keycloak)
@@ -72,7 +78,8 @@ fn planned(mut secrets: BTreeMap<String, String>) -> Result<Keycloak, String> {
         secrets = CLIENTS.iter().map(|id| ((*id).to_owned(), secret(id))).collect();
     }
     let home = shared::folder("keycloak");
-    Ok(must(Keycloak::plan(KeycloakOptions { distribution, home, port: 0, secrets, life: Life::WithParent })))
+    let (port, gateway, life) = (0, None, Life::WithParent);
+    Ok(must(Keycloak::plan(KeycloakOptions { distribution, home, port, secrets, gateway, life })))
 }
 
 /// The realm file's clients that have a secret.
@@ -90,7 +97,7 @@ fn trusted(keycloak: &Keycloak) -> Value {
     let mut first = strict(REALM);
     first["aliases"] = json!([format!("{}/realms/{REALM}", keycloak.other_url())]);
     json!([first, {"issuer": realm(LOOSE), "audience": "optional"}, strict(MANY_KEYS), strict(TURNING),
-        strict(BARE)])
+        strict(BARE), strict(OPEN)])
 }
 
 fn drop_mapper(realm: &mut Value, name: &str) {

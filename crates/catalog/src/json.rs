@@ -3,6 +3,7 @@
 //! Two readers of `{"url": A, "url": B}` disagree about which one counts; a card
 //! checked for one address and used with the other is an attack.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -39,6 +40,24 @@ pub fn read_nested(bytes: &[u8], levels: usize) -> Result<Value, JsonFault> {
     let value = Strict { left: levels }.deserialize(&mut reader).map_err(|error| fault(&error))?;
     reader.end().map_err(|error| fault(&error))?;
     Ok(value)
+}
+
+/// Reads an object that is nested `levels` deep at most, one member of which is a large object: the members
+/// of that one are handed over one by one instead of being kept. Returns the other members.
+///
+/// # Errors
+/// See [`JsonFault`]. Some members may have been handed over before.
+pub fn read_large(
+    bytes: &[u8],
+    levels: usize,
+    large: &str,
+    each: impl FnMut(String, Value),
+) -> Result<Map<String, Value>, JsonFault> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let read = reader.deserialize_map(Outer { large, inner: Strict { left: levels }, each });
+    let others = read.map_err(|error| fault(&error))?;
+    reader.end().map_err(|error| fault(&error))?;
+    Ok(others)
 }
 
 /// Our own refusals are data errors whose text begins with this.
@@ -126,14 +145,85 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(key) = pairs.next_key::<String>()? {
             let value = pairs.next_value_seed(inner)?;
             if map.contains_key(&key) {
-                return Err(A::Error::custom(format!(
-                    "{REFUSED}the key '{}' stands twice",
-                    key.escape_debug()
-                )));
+                return Err(twice(&key));
             }
             map.insert(key, value);
         }
         Ok(Value::Object(map))
+    }
+}
+
+fn twice<E: serde::de::Error>(key: &str) -> E {
+    E::custom(format!("{REFUSED}the key '{}' stands twice", key.escape_debug()))
+}
+
+/// The object around the large one.
+struct Outer<'a, F> {
+    large: &'a str,
+    inner: Strict,
+    each: F,
+}
+
+impl<'de, F: FnMut(String, Value)> Visitor<'de> for Outer<'_, F> {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "an object with {:?}", self.large)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut pairs: A) -> Result<Map<String, Value>, A::Error> {
+        let inner = self.inner.deeper()?;
+        let (mut others, mut found) = (Map::new(), false);
+        while let Some(key) = pairs.next_key::<String>()? {
+            let again = if key == self.large { found } else { others.contains_key(&key) };
+            if again {
+                return Err(twice(&key));
+            }
+            if key == self.large {
+                found = true;
+                pairs.next_value_seed(Members { inner: inner.deeper()?, each: &mut self.each })?;
+            } else {
+                others.insert(key, pairs.next_value_seed(inner)?);
+            }
+        }
+        if found {
+            return Ok(others);
+        }
+        Err(A::Error::custom(format!("{REFUSED}needs {:?}, an object", self.large)))
+    }
+}
+
+/// The large object.
+struct Members<'a, F> {
+    inner: Strict,
+    each: &'a mut F,
+}
+
+impl<'de, F: FnMut(String, Value)> DeserializeSeed<'de> for Members<'_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, F: FnMut(String, Value)> Visitor<'de> for Members<'_, F> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<(), A::Error> {
+        let mut seen = HashSet::new();
+        while let Some(key) = pairs.next_key::<String>()? {
+            let value = pairs.next_value_seed(self.inner)?;
+            if !seen.insert(key.clone()) {
+                return Err(twice(&key));
+            }
+            (self.each)(key, value);
+        }
+        Ok(())
     }
 }
 
@@ -170,5 +260,34 @@ mod tests {
         assert!(read(nested(MAX_NESTING).as_bytes()).is_ok());
         assert!(matches!(read(nested(MAX_NESTING + 1).as_bytes()), Err(JsonFault::Refused(_))));
         assert!(read(nested(100_000).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_large_object_is_handed_over_in_parts() {
+        let check = |text: &str| {
+            let mut parts = Vec::new();
+            let read = read_large(text.as_bytes(), 3, "big", |key, value| parts.push((key, value)));
+            read.map(|others| (others, parts))
+        };
+        let (others, parts) =
+            check(r#"{"a": 1, "big": {"x": {"y": 1}, "z": 2}, "b": [2]}"#).expect("it is read");
+        assert_eq!(Value::Object(others), json!({"a": 1, "b": [2]}));
+        assert_eq!(parts, [("x".to_owned(), json!({"y": 1})), ("z".to_owned(), json!(2))]);
+        for (text, expected) in [
+            (r#"{"big": {"x": 1, "x": 2}}"#, "the key 'x' stands twice"),
+            (r#"{"big": {}, "big": {}}"#, "the key 'big' stands twice"),
+            (r#"{"a": 1, "a": 2, "big": {}}"#, "the key 'a' stands twice"),
+            (r#"{"big": {"x": {"y": {}}}}"#, "values are nested too deep"),
+            (r#"{"a": 1}"#, "needs \"big\", an object"),
+        ] {
+            let fault = check(text).expect_err("it is refused");
+            assert!(
+                matches!(&fault, JsonFault::Refused(said) if said.starts_with(expected)),
+                "{text}: {fault}"
+            );
+        }
+        for text in ["[]", "", r#"{"big": 1}"#, r#"{"big": {}"#] {
+            assert!(matches!(check(text), Err(JsonFault::NotJson(_))), "{text}");
+        }
     }
 }

@@ -38,21 +38,29 @@ pub(super) fn read(file: &Path) -> (Snapshot, Vec<String>) {
     };
     let mut found = Snapshot { present: true, ..Snapshot::default() };
     let mut faults = Vec::new();
-    let state = match json::read_nested(&bytes, json::MAX_NESTING + LEVELS) {
-        Ok(Value::Object(state)) => state,
-        Ok(_) => {
-            return (found, vec!["must be an object {\"agents\": {…}}".to_owned()]);
+    // Card by card: all cards at once as JSON values would take many times the memory of the entries.
+    let read = json::read_large(&bytes, json::MAX_NESTING + LEVELS, "agents", |path, card| {
+        match entry(&path, card) {
+            Ok(entry) => found.entries.push(Arc::new(entry)),
+            Err(fault) => faults.push(format!("agents[\"{path}\"]: {fault}")),
         }
+    });
+    let others = match read {
+        Ok(others) => others,
         Err(fault) => {
-            faults.push(format!("damaged: {fault}. Mend it by hand or put a good copy in its place"));
+            // The rest of it tells them all.
+            faults.clear();
+            faults.push(format!(
+                "damaged: {fault}. It must be {{\"agents\": {{\"/path\": {{card}}, …}}}}: mend it by hand or put a \
+                 good copy in its place"
+            ));
             found.entries = salvage::entries(&bytes, &mut faults);
             return (found, faults);
         }
     };
-    let (mut agents, mut change, mut checksum) = (None, None, None);
-    for (key, value) in state {
+    let (mut change, mut checksum) = (None, None);
+    for (key, value) in others {
         match (&*key, value) {
-            ("agents", Value::Object(held)) => agents = Some(held),
             ("checksum", held) => checksum = held.as_str().map(str::to_owned),
             ("change", held) => {
                 change = held.as_u64().filter(|number| *number <= MAX_NUMBER);
@@ -60,18 +68,8 @@ pub(super) fn read(file: &Path) -> (Snapshot, Vec<String>) {
                     faults.push("\"change\" must be a whole number; remove it if it is not known".to_owned());
                 }
             }
-            ("agents", _) => {}
             (unknown, _) => faults
                 .push(format!("has a key \"{unknown}\" that would be lost at the next write: remove it")),
-        }
-    }
-    if agents.is_none() {
-        faults.push("needs \"agents\", an object from paths to cards".to_owned());
-    }
-    for (path, card) in agents.unwrap_or_default() {
-        match entry(&path, card) {
-            Ok(entry) => found.entries.push(Arc::new(entry)),
-            Err(fault) => faults.push(format!("agents[\"{path}\"]: {fault}")),
         }
     }
     found.change = change;

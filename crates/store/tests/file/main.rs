@@ -39,7 +39,7 @@ fn refuses_a_damaged_file_and_says_where() {
     for (text, part) in [
         ("{\"agents\": {\n  \"/a\": {\"name\": ", "line 2"),
         ("", "line 1"),
-        ("[]", "must be an object"),
+        ("[]", "must be {\"agents\""),
         ("{}", "needs \"agents\""),
         ("{\"agents\": {}, \"mine\": 1}", "\"mine\""),
         ("{\"agents\": {\"/a\": {\"name\": \"x\"}, \"/a\": {\"name\": \"y\"}}}", "stands twice"),

@@ -59,6 +59,9 @@ impl App {
             Err(Denied::OutsideGrants(_)) => Verdict::OutsideGrants,
             Err(Denied::Invisible) => Verdict::Invisible,
         };
+        if !caller.recorded.is_news(action, verdict) {
+            return decided;
+        }
         let rule = caller.policy.explain(&caller.who, action, resource).reason();
         self.record(caller, action.name(), resource.path(), verdict.name(), rule);
         decided

@@ -3,12 +3,12 @@
 //! The registry believes the auth-server's seal and nothing else; every other header
 //! can be written by anybody who reaches the port (design page "auth-and-nginx", section 3).
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use access::identity::{self, IdentityClaims};
-use access::{Action, Policy, Principal, View};
+use access::{Action, Policy, Principal, Verdict, View};
 use moka::sync::Cache;
 use poem::{Request, RequestBody, Result};
 use poem_openapi::registry::{MetaSecurityScheme, Registry};
@@ -138,6 +138,19 @@ fn refusal(error: TokenError) -> ApiError {
     }
 }
 
+/// The last decision that went into the audit trail: one that is made again on a newer picture and comes out
+/// the same is not another one.
+#[derive(Clone, Default)]
+pub(crate) struct Recorded(Arc<Mutex<Option<(Action, Verdict)>>>);
+
+impl Recorded {
+    /// Whether this decision is another one.
+    pub(crate) fn is_news(&self, action: Action, verdict: Verdict) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.replace((action, verdict)) != Some((action, verdict))
+    }
+}
+
 /// The caller of an operation, and what the whole request is decided with: one policy from
 /// its beginning to its end, also when the file changes in between.
 #[derive(Clone)]
@@ -148,6 +161,8 @@ pub(crate) struct Caller {
     pub(crate) expires_at: u64,
     /// The gateway's id of the request.
     pub(crate) request_id: String,
+    /// What the audit trail holds of the request already.
+    pub(crate) recorded: Recorded,
 }
 
 impl Caller {
@@ -220,7 +235,10 @@ impl<'a> ApiExtractor<'a> for Caller {
         let policy = app.policy.current();
         let request_id = request.header(REQUEST_ID).unwrap_or_default().to_owned();
         match app.seal.read(request, &policy, (app.clock)()).await {
-            Ok(Known { who, expires_at }) => Ok(Caller { who, policy, expires_at, request_id }),
+            Ok(Known { who, expires_at }) => {
+                let recorded = Recorded::default();
+                Ok(Caller { who, policy, expires_at, request_id, recorded })
+            }
             Err(error) => {
                 app.record_stranger(&request_id, request.method().as_str(), request.uri().path(), &policy);
                 Err(error.into())

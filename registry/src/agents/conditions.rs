@@ -1,7 +1,5 @@
 //! `If-Match` and `If-None-Match` (RFC 9110 section 13.1).
 
-use std::pin::Pin;
-
 use crate::error::ApiError;
 
 /// Which state of an entry a write was made from.
@@ -41,21 +39,6 @@ impl IfMatch {
             IfMatch::Any => Ok(()),
             IfMatch::OneOf(tags) if tags.iter().any(|tag| tag == etag) => Ok(()),
             IfMatch::OneOf(_) => Err(ApiError::Stale(etag.to_owned())),
-        }
-    }
-
-    /// Repeats a write that lost a race, as long as the caller set no condition on which state he
-    /// changes: he wants his change on whatever is there. Each loss is another writer's success,
-    /// so this ends.
-    pub(crate) async fn settle<'a, T>(
-        &self,
-        attempt: impl Fn() -> Pin<Box<dyn Future<Output = Result<T, ApiError>> + Send + 'a>>,
-    ) -> Result<T, ApiError> {
-        loop {
-            match attempt().await {
-                Err(ApiError::Stale(_)) if *self == IfMatch::Any => {}
-                outcome => return outcome,
-            }
         }
     }
 }

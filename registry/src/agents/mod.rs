@@ -8,6 +8,7 @@ mod history;
 mod publish;
 mod read;
 mod remove;
+mod settle;
 mod toggle;
 mod update;
 pub(crate) mod url;

@@ -5,6 +5,7 @@ use catalog::EntryPath;
 
 use super::conditions::IfMatch;
 use super::read::permitted;
+use super::settle::{Tried, settle};
 use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -16,14 +17,19 @@ pub(crate) async fn remove(
     path: &EntryPath,
     if_match: &IfMatch,
 ) -> Result<(), ApiError> {
-    if_match.settle(|| Box::pin(once(app, caller, path, if_match))).await
+    settle(&*app.store, if_match, || Box::pin(once(app, caller, path, if_match))).await
 }
 
-async fn once(app: &App, caller: &Caller, path: &EntryPath, if_match: &IfMatch) -> Result<(), ApiError> {
+async fn once(
+    app: &App,
+    caller: &Caller,
+    path: &EntryPath,
+    if_match: &IfMatch,
+) -> Result<Tried<()>, ApiError> {
     let (permit, entry) = permitted(app, caller, Action::DeleteAgent, path)?;
     if_match.check(&entry.etag)?;
     app.store.remove(&permit, &entry.etag, path).await?;
     tracing::info!(%path, by = caller.who.username, "removed");
     app.index.follow(path).await;
-    Ok(())
+    Ok(Tried::Kept(()))
 }

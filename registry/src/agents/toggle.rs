@@ -7,6 +7,7 @@ use catalog::{AgentEntry, EntryPath};
 
 use super::conditions::IfMatch;
 use super::read::permitted;
+use super::settle::{Tried, settle};
 use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -19,7 +20,7 @@ pub(crate) async fn toggle(
     enabled: bool,
     if_match: &IfMatch,
 ) -> Result<Arc<AgentEntry>, ApiError> {
-    if_match.settle(|| Box::pin(once(app, caller, path, enabled, if_match))).await
+    settle(&*app.store, if_match, || Box::pin(once(app, caller, path, enabled, if_match))).await
 }
 
 async fn once(
@@ -28,15 +29,15 @@ async fn once(
     path: &EntryPath,
     enabled: bool,
     if_match: &IfMatch,
-) -> Result<Arc<AgentEntry>, ApiError> {
+) -> Result<Tried<Arc<AgentEntry>>, ApiError> {
     let (permit, old) = permitted(app, caller, Action::ModifyAgent, path)?;
     if_match.check(&old.etag)?;
     if old.enabled == enabled {
-        return Ok(old);
+        return Ok(Tried::Nothing(old));
     }
     let next = old.toggled(enabled, &app.now())?;
     let entry = app.store.replace(&permit, &old.etag, next).await?;
     tracing::info!(path = %entry.path, by = caller.who.username, enabled, "toggled");
     app.index.follow(&entry.path).await;
-    Ok(entry)
+    Ok(Tried::Kept(entry))
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::conditions::IfMatch;
 use super::publish::{check_trust, registrant};
 use super::read::permitted;
+use super::settle::{Tried, settle};
 use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -31,7 +32,7 @@ pub(crate) async fn update(
     if_match: &IfMatch,
     card: &Map<String, Value>,
 ) -> Result<Arc<AgentEntry>, ApiError> {
-    if_match.settle(|| Box::pin(once(app, caller, path, change, if_match, card))).await
+    settle(&*app.store, if_match, || Box::pin(once(app, caller, path, change, if_match, card))).await
 }
 
 async fn once(
@@ -41,7 +42,7 @@ async fn once(
     change: Change,
     if_match: &IfMatch,
     card: &Map<String, Value>,
-) -> Result<Arc<AgentEntry>, ApiError> {
+) -> Result<Tried<Arc<AgentEntry>>, ApiError> {
     let (permit, old) = permitted(app, caller, Action::ModifyAgent, path)?;
     if_match.check(&old.etag)?;
     let draft = match change {
@@ -54,5 +55,5 @@ async fn once(
     let entry = app.store.replace(&permit, &old.etag, next).await?;
     tracing::info!(path = %entry.path, by = caller.who.username, "updated");
     app.index.follow(&entry.path).await;
-    Ok(entry)
+    Ok(Tried::Kept(entry))
 }

@@ -1,0 +1,186 @@
+//! A registry that is behind the others, or cut off from them: it refuses nothing, and confirms nothing, by a
+//! picture of yesterday.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use access::Permit;
+use async_trait::async_trait;
+use catalog::{AgentEntry, EntryPath};
+use common::{Role, World, card};
+use serde_json::{Value, json};
+use store::{AgentStore, Catalogue, Status, StoreError};
+use tokio::sync::watch;
+
+/// A store whose picture stands still until it is asked for the newest one.
+struct Lagging {
+    store: Arc<dyn AgentStore>,
+    shown: Mutex<Option<Arc<Catalogue>>>,
+    lag: Mutex<Duration>,
+    cut_off: AtomicBool,
+}
+
+impl Lagging {
+    /// From now on it shows what is there now.
+    fn stand_still(&self) {
+        *self.shown.lock().expect("whole") = Some(self.store.catalogue());
+    }
+
+    fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::SeqCst);
+    }
+
+    fn lag(&self, seconds: u64) {
+        *self.lag.lock().expect("whole") = Duration::from_secs(seconds);
+    }
+}
+
+#[async_trait]
+impl AgentStore for Lagging {
+    fn catalogue(&self) -> Arc<Catalogue> {
+        self.shown.lock().expect("whole").clone().unwrap_or_else(|| self.store.catalogue())
+    }
+
+    async fn refresh(&self) -> Result<(), StoreError> {
+        if self.cut_off.load(Ordering::SeqCst) {
+            return Err(StoreError::Unavailable { place: "postgres".into(), reason: "cut off".into() });
+        }
+        *self.shown.lock().expect("whole") = None;
+        Ok(())
+    }
+
+    async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
+        self.store.insert(permit, entry).await
+    }
+
+    async fn replace(
+        &self,
+        permit: &Permit,
+        expected: &str,
+        entry: AgentEntry,
+    ) -> Result<Arc<AgentEntry>, StoreError> {
+        self.store.replace(permit, expected, entry).await
+    }
+
+    async fn remove(&self, permit: &Permit, expected: &str, path: &EntryPath) -> Result<(), StoreError> {
+        self.store.remove(permit, expected, path).await
+    }
+
+    fn follow(&self) -> watch::Receiver<u64> {
+        self.store.follow()
+    }
+
+    fn status(&self) -> Status {
+        Status { kind: "postgres", lag: *self.lag.lock().expect("whole"), ..self.store.status() }
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+/// A registry behind; what is asked while it stands still on its picture is what the others have done.
+struct Behind {
+    world: World,
+    store: Arc<Lagging>,
+}
+
+impl Behind {
+    async fn new() -> Behind {
+        let mut lagging = None;
+        let world = World::with(|app| {
+            let store = Arc::new(Lagging {
+                store: app.store.clone(),
+                shown: Mutex::default(),
+                lag: Mutex::default(),
+                cut_off: AtomicBool::new(false),
+            });
+            app.store = store.clone();
+            lagging = Some(store);
+        });
+        let store = lagging.expect("it was made");
+        world.publish(Role::Guide, card("/a", "A", "d")).await;
+        Behind { world, store }
+    }
+
+    /// Something happens elsewhere: this registry still shows what was before.
+    async fn elsewhere(&self, method: &str, target: &str, body: Option<Value>) -> String {
+        let before = self.store.store.catalogue();
+        *self.store.shown.lock().expect("whole") = None;
+        let answer = self.world.ask(Role::Guide, method, target, body).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        *self.store.shown.lock().expect("whole") = Some(before);
+        answer.header("etag").to_owned()
+    }
+
+    /// Asks with `If-Match`.
+    async fn patch_from(&self, etag: &str, target: &str) -> u16 {
+        let seal = self.world.seal(&self.world.claims(Role::Guide));
+        let request = poem::Request::builder().method(poem::http::Method::PATCH);
+        let request = request.uri(target.parse().expect("a target")).header("X-Identity", seal);
+        let request = request.header("If-Match", etag).content_type("application/json");
+        self.world.send(request.body(json!({"description": "mine"}).to_string())).await.status.as_u16()
+    }
+}
+
+const TOGGLE: &str = "/api/agents/a/toggle?enabled=";
+
+#[tokio::test]
+async fn what_was_enabled_elsewhere_is_disabled_for_sure() {
+    let behind = Behind::new().await;
+    behind.elsewhere("POST", &format!("{TOGGLE}false"), None).await;
+    behind.elsewhere("POST", &format!("{TOGGLE}true"), None).await;
+    // It shows the entry as disabled; the row says enabled.
+    let answer = behind.world.ask(Role::Guide, "POST", &format!("{TOGGLE}false"), None).await.is(200).json();
+    assert_eq!(answer["is_enabled"], false, "{answer}");
+    let kept = behind.store.store.catalogue();
+    assert!(!kept.get(&EntryPath::parse("/a").expect("a path")).expect("it is there").enabled);
+    // Cut off, it cannot say whether there is nothing to do.
+    behind.store.stand_still();
+    behind.store.cut_off();
+    let refused = behind.world.ask(Role::Guide, "POST", &format!("{TOGGLE}false"), None).await.is(503);
+    assert_eq!((&refused.json()["code"], refused.header("retry-after")), (&json!("store_unavailable"), "5"));
+}
+
+#[tokio::test]
+async fn the_newest_tag_is_right_though_this_registry_has_not_seen_it() {
+    let behind = Behind::new().await;
+    let old = behind.world.ask(Role::Guide, "GET", "/api/agents/a", None).await.is(200);
+    let new = behind.elsewhere("PATCH", "/api/agents/a", Some(json!({"description": "theirs"}))).await;
+    assert_eq!(behind.patch_from(&new, "/api/agents/a").await, 200);
+    assert_eq!(behind.patch_from(old.header("etag"), "/api/agents/a").await, 412);
+}
+
+#[tokio::test]
+async fn what_was_made_elsewhere_is_there() {
+    for (method, target, body) in [
+        ("POST", "/api/agents/b/toggle?enabled=true", None),
+        ("PATCH", "/api/agents/b", Some(json!({"description": "x"}))),
+        ("PUT", "/api/agents/b", Some(json!({"description": "x"}))),
+        ("DELETE", "/api/agents/b", None),
+    ] {
+        let behind = Behind::new().await;
+        let made = Some(card("/b", "B", "d"));
+        behind.elsewhere("POST", "/api/agents/register", made).await;
+        let answer = behind.world.ask(Role::Guide, method, target, body.clone()).await;
+        assert!(answer.status.is_success(), "{method} {target}: {answer:?}");
+        behind.store.cut_off();
+        let nobody_knows = behind.world.ask(Role::Guide, method, &target.replace("/b", "/none"), body).await;
+        assert_eq!(nobody_knows.status.as_u16(), 503, "{method}: {nobody_knows:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_may_see_it_by_now_is_not_refused() {
+    let behind = Behind::new().await;
+    behind.elsewhere("PATCH", "/api/agents/a", Some(json!({"visibility": "private"}))).await;
+    behind.store.refresh().await.expect("it is reached");
+    let target = "/api/agents/a";
+    behind.world.ask(Role::Lob2, "PATCH", target, Some(json!({"description": "x"}))).await.is(403);
+    behind.elsewhere("PATCH", target, Some(json!({"visibility": "public"}))).await;
+    let answer = behind.world.ask(Role::Admin, "PATCH", target, Some(json!({"description": "x"}))).await;
+    assert_eq!(answer.is(200).json()["visibility"], "public", "made from the newest card");
+}

@@ -1,11 +1,12 @@
 //! What the whole registry shares: built in `main`, or by a test.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::{Action, DecisionRecord, Denied, LivePolicy, Permit, Policy, Resource, Verdict};
 use boot::audit::Audit;
 use catalog::CardRules;
-use store::AgentStore;
+use store::{AgentStore, Catalogue};
 use token::Clock;
 
 use crate::agents::EndpointRules;
@@ -26,6 +27,8 @@ pub struct App {
     pub store: Arc<dyn AgentStore>,
     /// Where they are found by meaning.
     pub index: Index,
+    /// How old what is shown may be; none when it may be of any age.
+    pub max_lag: Option<Duration>,
     /// Who is calling.
     pub seal: Seal,
     /// What the operator has loosened about cards.
@@ -45,6 +48,34 @@ pub struct App {
 }
 
 impl App {
+    /// The picture that is shown to callers: none that is older than the operator allows, because what was
+    /// removed or hidden elsewhere since would still stand in it.
+    pub(crate) fn picture(&self) -> Result<Arc<Catalogue>, ApiError> {
+        if self.is_stale() {
+            return Err(ApiError::Behind);
+        }
+        Ok(self.store.catalogue())
+    }
+
+    /// Whether what is shown may be too old.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.max_lag.is_some_and(|most| self.store.status().lag > most)
+    }
+
+    /// The picture to tell somebody from who knows the change with this number: when it is not here, another
+    /// registry has told him, or nobody; which of the two, only the newest picture shows.
+    pub(crate) async fn picture_from(&self, number: u64) -> Result<Arc<Catalogue>, ApiError> {
+        let picture = self.picture()?;
+        if number <= picture.changes().last() {
+            return Ok(picture);
+        }
+        if let Err(fault) = self.store.refresh().await {
+            tracing::warn!(%fault, number, "a follower knows a change that is not here");
+            return Err(ApiError::Behind);
+        }
+        self.picture()
+    }
+
     /// Decides, and puts what was denied or will change something into the audit trail.
     pub(crate) fn decide(
         &self,

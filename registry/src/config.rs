@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use access::Policy;
 use boot::audit::AuditTo;
@@ -170,6 +171,10 @@ pub struct Config {
     pub socket: Option<(PathBuf, Option<String>)>,
     /// Where agents are kept.
     pub storage: Storage,
+    /// How old what is shown may be; none when it may be of any age.
+    pub max_lag: Option<Duration>,
+    /// Whether that was chosen, where it matters.
+    pub unbounded: bool,
     /// Who may do what.
     pub policy: Policy,
     /// Its file, followed for changes.
@@ -217,6 +222,7 @@ impl Config {
             faults.push(format!("--log: {fault}"));
         }
         let storage = options.storage.chosen(&options.state, &mut faults);
+        let max_lag = options.storage.max_lag(&mut faults);
         match (listen, policy, keys, storage) {
             (Some(listen), Some(policy), Some(identity_keys), Some(storage)) if faults.is_empty() => {
                 Ok(Config {
@@ -229,6 +235,8 @@ impl Config {
                     identity_keys,
                     public_url,
                     socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
+                    unbounded: max_lag.is_none() && matches!(storage, Storage::Postgres { .. }),
+                    max_lag,
                     storage,
                     trust_plain_headers: options.trust_plain_headers,
                     rules: options.rules(),

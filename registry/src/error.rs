@@ -71,6 +71,8 @@ pub(crate) enum ApiError {
     NoSearch(&'static str),
     /// The state cannot be written now.
     NoStore,
+    /// What could be shown may be too old.
+    Behind,
     /// Nobody can be recognised now: the auth-server's keys are not known.
     NoKeys,
     /// A mistake of ours; the log has the cause.
@@ -112,7 +114,9 @@ impl ApiError {
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            ApiError::NoSearch(_) | ApiError::NoStore | ApiError::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
+            ApiError::NoSearch(_) | ApiError::NoStore | ApiError::Behind | ApiError::NoKeys => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             ApiError::Ours => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -133,6 +137,7 @@ impl ApiError {
             ApiError::Invalid(_) => "validation_failed",
             ApiError::NoSearch(_) => "search_unavailable",
             ApiError::NoStore => "store_unavailable",
+            ApiError::Behind => "stale",
             ApiError::NoKeys => "auth_unavailable",
             ApiError::Ours => "internal_error",
         }
@@ -167,6 +172,10 @@ impl ApiError {
                 "changes cannot be kept now; reading works. Try again later, and read first what is there"
                     .to_owned()
             }
+            ApiError::Behind => {
+                "this registry does not reach its database, and what it knows may be too old: try again later"
+                    .to_owned()
+            }
             ApiError::NoKeys => "callers cannot be recognised now; try again later".to_owned(),
             ApiError::Ours => "a mistake of ours; the log has the cause under this request's id".to_owned(),
         }
@@ -179,9 +188,11 @@ impl ApiError {
             }
             ApiError::Method(allowed) => Some((header::ALLOW, allowed.clone())),
             ApiError::Stale(current) => Some((header::ETAG, current.clone())),
-            ApiError::NoSearch(_) | ApiError::NoStore | ApiError::NoKeys | ApiError::TooMany(_) => {
-                Some((header::RETRY_AFTER, "5".to_owned()))
-            }
+            ApiError::NoSearch(_)
+            | ApiError::NoStore
+            | ApiError::Behind
+            | ApiError::NoKeys
+            | ApiError::TooMany(_) => Some((header::RETRY_AFTER, "5".to_owned())),
             ApiError::Malformed(_)
             | ApiError::Forbidden(_)
             | ApiError::Absent
@@ -352,6 +363,7 @@ mod tests {
             (ApiError::NoSearch("x"), 503, "retry-after"),
             (ApiError::NoKeys, 503, "retry-after"),
             (ApiError::NoStore, 503, "retry-after"),
+            (ApiError::Behind, 503, "retry-after"),
             (ApiError::TooMany("x".into()), 429, "retry-after"),
         ] {
             let response = error.into_response();

@@ -64,6 +64,8 @@ struct StoreHealth {
     writable: bool,
     /// How old what is read may be, in seconds: 0 where all changes are made by this process.
     lag_seconds: f64,
+    /// Whether that is more than the operator allows: until it is less, reading is answered with 503.
+    stale: bool,
 }
 
 /// Whether semantic search works.
@@ -102,6 +104,7 @@ impl Health {
                 kind: store.kind.to_owned(),
                 writable: store.fault.is_none(),
                 lag_seconds: store.lag.as_millis() as f64 / 1000.0,
+                stale: app.is_stale(),
             },
             search: SearchHealth { state: search.state.to_owned(), reason: search.reason },
             identity_keys: KeysHealth {

@@ -52,6 +52,11 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
             "--trust-plain-headers: whoever reaches this port can be anybody; only the gateway may reach it"
         );
     }
+    if config.unbounded {
+        tracing::warn!(
+            "--max-lag 0: cut off from its database, this registry goes on showing what was removed or hidden since"
+        );
+    }
     let clock = clock();
     let (store, index) = config.storage.open(clock.clone()).await.map_err(|fault| fault.to_string())?;
     let keys = identity_keys(config.identity_keys, &clock)?;
@@ -64,6 +69,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         public_url: config.public_url,
         index: index.clone(),
         store,
+        max_lag: config.max_lag,
         metrics: Metrics::default(),
         followers: Followers::default(),
         clock,

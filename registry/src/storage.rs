@@ -15,6 +15,9 @@ use crate::indexing::{Index, SharedVectors};
 /// How a replica asks the database at least.
 const MOST_INTERVAL: f64 = 3600.0;
 
+/// The largest bound on how old what is shown may be, in seconds: a year.
+const MOST_LAG: f64 = 31_536_000.0;
+
 /// Where agents are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
@@ -63,6 +66,10 @@ pub struct StorageOptions {
     /// After how many seconds the database's answer is no longer waited for.
     #[arg(long, global = true, env = "REGISTRY_DATABASE_PATIENCE", default_value_t = 5.0)]
     database_patience: f64,
+    /// How old what is shown may be, in seconds: a registry that has not reached its database for longer
+    /// answers reading with 503, since what was removed or hidden elsewhere would still be shown. 0 is no bound.
+    #[arg(long, env = "REGISTRY_MAX_LAG", default_value_t = 60.0)]
+    max_lag: f64,
     /// How many changes are remembered in all.
     #[arg(long, global = true, env = "REGISTRY_HISTORY_TOTAL", default_value_t = HistoryLimits::default().total)]
     history_total: usize,
@@ -122,6 +129,24 @@ impl StorageOptions {
         let patience = seconds("--database-patience", self.database_patience);
         let follow = self.follow();
         Some(Storage::Postgres { url: url?, limits, follow, interval, patience, migrate: self.migrate })
+    }
+
+    /// How old what is shown may be; `None` is no bound, and where all changes are made by this process.
+    pub fn max_lag(&self, faults: &mut Vec<String>) -> Option<Duration> {
+        if self.store == Kind::File || self.max_lag == 0.0 {
+            return None;
+        }
+        // Between two looks it grows though nothing is wrong.
+        let least = self.poll_interval + self.database_patience;
+        if self.max_lag > least && self.max_lag <= MOST_LAG {
+            return Some(Duration::from_secs_f64(self.max_lag));
+        }
+        faults.push(format!(
+            "--max-lag {}: must be 0 for no bound, or seconds, more than --poll-interval and \
+             --database-patience together ({least}), and {MOST_LAG} at most",
+            self.max_lag
+        ));
+        None
     }
 
     /// The database's address, wherever it stands; a fault does not repeat it.

@@ -11,8 +11,10 @@ use access::Permit;
 use async_trait::async_trait;
 use catalog::{AgentEntry, EntryPath};
 use common::{Role, World, card};
+use registry::{FollowLimits, Followers};
 use serde_json::{Value, json};
 use store::{AgentStore, Catalogue, Status, StoreError};
+use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 
 /// A store whose picture stands still until it is asked for the newest one.
@@ -90,6 +92,7 @@ struct Behind {
 
 impl Behind {
     async fn new() -> Behind {
+        let brisk = FollowLimits { heartbeat: Duration::from_millis(20), ..FollowLimits::default() };
         let mut lagging = None;
         let world = World::with(|app| {
             let store = Arc::new(Lagging {
@@ -99,6 +102,8 @@ impl Behind {
                 cut_off: AtomicBool::new(false),
             });
             app.store = store.clone();
+            app.max_lag = Some(Duration::from_secs(60));
+            app.followers = Followers::new(brisk);
             lagging = Some(store);
         });
         let store = lagging.expect("it was made");
@@ -114,6 +119,15 @@ impl Behind {
         assert!(answer.status.is_success(), "{answer:?}");
         *self.store.shown.lock().expect("whole") = Some(before);
         answer.header("etag").to_owned()
+    }
+
+    /// Asks to follow.
+    async fn stream(&self, query: &str) -> poem::Response {
+        let seal = self.world.seal(&self.world.claims(Role::Guide));
+        let request =
+            poem::Request::builder().header("X-Identity", seal).header("Accept", "text/event-stream");
+        let target = format!("/api/changes{query}").parse().expect("a target");
+        self.world.respond(request.uri(target).finish()).await
     }
 
     /// Asks with `If-Match`.
@@ -183,4 +197,64 @@ async fn who_may_see_it_by_now_is_not_refused() {
     behind.elsewhere("PATCH", target, Some(json!({"visibility": "public"}))).await;
     let answer = behind.world.ask(Role::Admin, "PATCH", target, Some(json!({"description": "x"}))).await;
     assert_eq!(answer.is(200).json()["visibility"], "public", "made from the newest card");
+}
+
+#[tokio::test]
+async fn what_may_be_too_old_is_not_shown() {
+    let behind = Behind::new().await;
+    let reads = [
+        ("GET", "/api/agents/a", None),
+        ("GET", "/api/agents", None),
+        ("GET", "/api/agents/a/history", None),
+        ("GET", "/api/changes", None),
+        ("GET", "/api/changes?since=0", None),
+        ("POST", "/api/agents/discover?skills=x", None),
+        ("POST", "/api/agents/discover/semantic?query=x", None),
+        ("POST", "/api/access/explain", Some(json!({"action": "get_agent", "resource": "/a"}))),
+    ];
+    for (lag, status) in [(60, 200), (61, 503), (0, 200)] {
+        behind.store.lag(lag);
+        for (method, target, body) in reads.clone() {
+            let answer = behind.world.ask(Role::Guide, method, target, body).await.is(status);
+            if status == 503 {
+                assert_eq!((&answer.json()["code"], answer.header("retry-after")), (&json!("stale"), "5"));
+            }
+        }
+        assert_eq!(behind.stream("?since=0").await.status().as_u16(), status);
+        let health = behind.world.ask(Role::Nobody, "GET", "/health", None).await.is(200).json();
+        assert_eq!(health["store"]["stale"], status == 503, "{health}");
+    }
+}
+
+#[tokio::test]
+async fn a_follower_is_sent_into_no_past() {
+    let behind = Behind::new().await;
+    let since = behind.store.catalogue().changes().last() + 1;
+    behind.elsewhere("PATCH", "/api/agents/a", Some(json!({"description": "x"}))).await;
+    let target = format!("/api/changes?since={since}");
+    let told = behind.world.ask(Role::Guide, "GET", &target, None).await.is(200).json();
+    assert_eq!(
+        (&told["changes"], &told["last"]),
+        (&json!([]), &json!(since)),
+        "another registry has told him"
+    );
+    let nobody_made_it = behind.world.ask(Role::Guide, "GET", "/api/changes?since=99", None).await.is(410);
+    assert_eq!(nobody_made_it.json()["last"], since);
+    behind.store.cut_off();
+    let nobody_knows = behind.world.ask(Role::Guide, "GET", "/api/changes?since=99", None).await.is(503);
+    assert_eq!((&nobody_knows.json()["code"], nobody_knows.header("retry-after")), (&json!("stale"), "5"));
+    assert_eq!(behind.stream("?since=99").await.status().as_u16(), 503, "it does not begin with a reset");
+    assert_eq!(behind.stream(&format!("?since={since}")).await.status().as_u16(), 200);
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_what_it_tells_may_be_too_old() {
+    let behind = Behind::new().await;
+    let mut stream = behind.stream("").await.take_body().into_async_read();
+    let mut begun = [0; 4096];
+    assert!(stream.read(&mut begun).await.expect("readable") > 0, "it begins");
+    behind.store.lag(61);
+    let mut rest = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut rest)).await;
+    ended.expect("within a heartbeat").expect("readable");
 }

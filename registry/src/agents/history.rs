@@ -6,7 +6,7 @@ use access::Action;
 use catalog::EntryPath;
 use store::Change;
 
-use super::read::permitted;
+use super::read;
 use crate::App;
 use crate::changes::lives;
 use crate::error::ApiError;
@@ -31,12 +31,12 @@ pub(crate) struct History {
 /// The history at a path, as far as the caller may read the entries that have lived there: the one of now,
 /// and each that is gone by what it was at its end. One that he may not read is as if it had never been.
 pub(crate) fn history(app: &App, caller: &Caller, path: &EntryPath, wish: Wish) -> Result<History, ApiError> {
-    let picture = app.store.catalogue();
+    let picture = app.picture()?;
     let view = caller.view(Action::GetAgent);
     let told = lives(&picture, path).filter(|(_, life)| life.is_some_and(|resource| view.sees(resource)));
     let told: Vec<Arc<Change>> = told.map(|(change, _)| change.clone()).collect();
     if told.is_empty() {
-        permitted(app, caller, Action::GetAgent, path)?;
+        read::get(app, caller, path)?;
     }
     let total = told.len();
     let wanted = told.into_iter().filter(|change| wish.before.is_none_or(|before| change.number < before));

@@ -109,7 +109,7 @@ impl Agents {
     ) -> Result<ListAnswer, ApiError> {
         let enabled_only = enabled_only.0.is_some_and(|flag| flag.0);
         let filter = body::filter(query.0, enabled_only, visibility.0, tag.0, cursor.0, limit.0)?;
-        let page = read::list(&self.0, &caller, &filter);
+        let page = read::list(&self.0, &caller, &filter)?;
         Ok(ListAnswer::Agents(Json(AgentList::new(&page))))
     }
 

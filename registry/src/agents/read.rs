@@ -4,20 +4,31 @@ use std::sync::Arc;
 
 use access::{Action, Permit, Resource, Visibility};
 use catalog::{AgentEntry, EntryPath};
+use store::Catalogue;
 
 use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 
-/// Decides an action on whatever lives at a path, and hands that out with the permit.
+/// Decides a write to whatever lives at a path, and hands that out with the permit. Its picture may be of any
+/// age: the store refuses a write that was made from an entry of yesterday.
 pub(super) fn permitted(
     app: &App,
     caller: &Caller,
     action: Action,
     path: &EntryPath,
 ) -> Result<(Permit, Arc<AgentEntry>), ApiError> {
-    let catalogue = app.store.catalogue();
-    match catalogue.get(path) {
+    decided(app, caller, action, path, &app.store.catalogue())
+}
+
+fn decided(
+    app: &App,
+    caller: &Caller,
+    action: Action,
+    path: &EntryPath,
+    picture: &Catalogue,
+) -> Result<(Permit, Arc<AgentEntry>), ApiError> {
+    match picture.get(path) {
         Some(entry) => Ok((app.decide(caller, action, &entry.resource)?, entry.clone())),
         None => {
             app.decide(caller, action, &Resource::vacant(path.as_str()))?;
@@ -28,7 +39,7 @@ pub(super) fn permitted(
 
 /// The agent at a path.
 pub(crate) fn get(app: &App, caller: &Caller, path: &EntryPath) -> Result<Arc<AgentEntry>, ApiError> {
-    permitted(app, caller, Action::GetAgent, path).map(|(_, entry)| entry)
+    decided(app, caller, Action::GetAgent, path, &*app.picture()?).map(|(_, entry)| entry)
 }
 
 /// What a list is asked for.
@@ -53,8 +64,8 @@ pub(crate) struct Page {
 }
 
 /// The agents a caller sees, by path.
-pub(crate) fn list(app: &App, caller: &Caller, filter: &Filter) -> Page {
-    let catalogue = app.store.catalogue();
+pub(crate) fn list(app: &App, caller: &Caller, filter: &Filter) -> Result<Page, ApiError> {
+    let catalogue = app.picture()?;
     let view = caller.view(Action::ListAgents);
     let query = filter.query.as_deref().map(str::to_lowercase);
     let seen =
@@ -71,7 +82,7 @@ pub(crate) fn list(app: &App, caller: &Caller, filter: &Filter) -> Page {
             page.next = page.agents.last().map(|last| last.path.clone());
         }
     }
-    page
+    Ok(page)
 }
 
 impl Filter {

@@ -15,14 +15,11 @@ pub struct FollowLimits {
     pub per_user: usize,
     /// After so much silence a stream says that it is still there.
     pub heartbeat: Duration,
-    /// So long a change that a follower knows and we do not is waited for: another replica may have told him.
-    pub patience: Duration,
 }
 
 impl Default for FollowLimits {
     fn default() -> FollowLimits {
-        let (heartbeat, patience) = (Duration::from_secs(15), Duration::from_secs(2));
-        FollowLimits { streams: 1024, per_user: 16, heartbeat, patience }
+        FollowLimits { streams: 1024, per_user: 16, heartbeat: Duration::from_secs(15) }
     }
 }
 

@@ -29,10 +29,9 @@ pub(super) async fn page(
     limit: usize,
 ) -> Result<Page, ApiError> {
     let Some(since) = since else {
-        return Ok(Page { changes: Vec::new(), last: app.store.catalogue().changes().last(), more: false });
+        return Ok(Page { changes: Vec::new(), last: app.picture()?.changes().last(), more: false });
     };
-    catch_up(app, since).await;
-    let picture = app.store.catalogue();
+    let picture = app.picture_from(since).await?;
     let log = picture.changes();
     let changes = log.since(since).ok_or(ApiError::Forgotten(log.last()))?;
     let eyes = Eyes::of(caller);
@@ -46,13 +45,4 @@ pub(super) async fn page(
         page.changes.extend(eyes.look(&picture, change).map(|sight| (change.clone(), sight)));
     }
     Ok(page)
-}
-
-/// Waits a moment for a change that the caller knows and we do not: another replica has told him.
-pub(super) async fn catch_up(app: &App, number: u64) {
-    let mut latest = app.store.follow();
-    let arrived = latest.wait_for(|last| *last >= number);
-    if tokio::time::timeout(app.followers.limits().patience, arrived).await.is_err() {
-        tracing::debug!(number, "a follower knows a change that is not here");
-    }
 }

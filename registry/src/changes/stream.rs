@@ -5,12 +5,13 @@
 
 use std::sync::Arc;
 
+use store::Catalogue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::event;
 use super::followers::Place;
-use super::page::{SCAN, catch_up};
+use super::page::SCAN;
 use super::sight::Eyes;
 use crate::App;
 use crate::error::ApiError;
@@ -45,11 +46,11 @@ impl Following {
         let mut greeting = event::RETRY.to_owned();
         let position = match since {
             Some(number) => {
-                catch_up(app, number).await;
+                app.picture_from(number).await?;
                 number
             }
             None => {
-                let now = app.store.catalogue().changes().last();
+                let now = app.picture()?.changes().last();
                 event::position(&mut greeting, now);
                 now
             }
@@ -79,7 +80,9 @@ impl Following {
             // First what was the latest, then the picture: a change in between wakes us again.
             self.latest.borrow_and_update();
             let mut text = String::new();
-            let all = self.tell(&mut text);
+            // Where nobody knows what is the newest, he is told to come back later.
+            let picture = self.app.picture_from(self.position).await.ok()?;
+            let all = self.tell(&picture, &mut text);
             if !text.is_empty() {
                 return Some(text);
             }
@@ -97,8 +100,7 @@ impl Following {
     }
 
     /// Writes what has happened since; whether that is all.
-    fn tell(&mut self, text: &mut String) -> bool {
-        let picture = self.app.store.catalogue();
+    fn tell(&mut self, picture: &Catalogue, text: &mut String) -> bool {
         let log = picture.changes();
         self.caller.renew(self.app.policy.current());
         let Some(changes) = log.since(self.position) else {
@@ -112,7 +114,7 @@ impl Following {
                 return false;
             }
             self.position = change.number;
-            if let Some(sight) = eyes.look(&picture, change) {
+            if let Some(sight) = eyes.look(picture, change) {
                 event::change(text, change, sight);
                 self.sent = change.number;
             }

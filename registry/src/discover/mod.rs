@@ -33,7 +33,7 @@ impl Discovery {
     )]
     async fn discover(&self, caller: Caller, input: Inputs<DiscoverInput>) -> Result<Discovered, ApiError> {
         let wish = body::wish(&input.values)?;
-        let matches = skills::find(&self.0, &caller, &wish);
+        let matches = skills::find(&self.0, &caller, &wish)?;
         Ok(Discovered::Agents(Json(DiscoverAnswer::new(wish, matches))))
     }
 

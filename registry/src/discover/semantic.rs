@@ -32,7 +32,7 @@ pub(crate) async fn search(app: &App, caller: &Caller, question: &Question) -> R
     let hits = app.index.nearest(caller, &question.query, question.max_results).await;
     let hits = hits.map_err(ApiError::NoSearch)?;
     // The index may be a moment behind the store; what is shown is decided on the entries of now.
-    let catalogue = app.store.catalogue();
+    let catalogue = app.picture()?;
     let view = caller.view(Action::ListAgents);
     let fresh = hits.into_iter().filter_map(|hit| {
         let entry = catalogue.get(&EntryPath::parse(&hit.key).ok()?)?;

@@ -6,6 +6,7 @@ use access::Action;
 use catalog::{AgentEntry, TrustLevel};
 
 use crate::App;
+use crate::error::ApiError;
 use crate::identity::Caller;
 
 /// What an agent should be able to do.
@@ -27,8 +28,8 @@ pub(crate) struct Match {
 }
 
 /// The enabled agents the caller may see that fit the wish, best first, ties by path.
-pub(crate) fn find(app: &App, caller: &Caller, wish: &Wish) -> Vec<Match> {
-    let catalogue = app.store.catalogue();
+pub(crate) fn find(app: &App, caller: &Caller, wish: &Wish) -> Result<Vec<Match>, ApiError> {
+    let catalogue = app.picture()?;
     let view = caller.view(Action::ListAgents);
     let mut matches: Vec<Match> = catalogue
         .iter()
@@ -38,7 +39,7 @@ pub(crate) fn find(app: &App, caller: &Caller, wish: &Wish) -> Vec<Match> {
     // The catalogue is in the order of paths and the sort is stable.
     matches.sort_by(|a, b| b.relevance.total_cmp(&a.relevance));
     matches.truncate(wish.max_results);
-    matches
+    Ok(matches)
 }
 
 impl Wish {

@@ -44,7 +44,7 @@ pub(super) fn explain(app: &App, caller: &Caller, question: &Question) -> Result
             scopes: scopes.clone().unwrap_or_else(|| caller.policy.scopes_for(groups)),
         },
     };
-    let catalogue = app.store.catalogue();
+    let catalogue = app.picture()?;
     let vacant = Resource::vacant(question.path.as_str());
     let resource = catalogue.get(&question.path).map_or(&vacant, |entry| &entry.resource);
     let mut explanation = caller.policy.explain(&who, question.action, resource);

@@ -26,7 +26,7 @@ pub(super) fn simulate(app: &App, caller: &Caller, candidate: &str) -> Result<An
             return Ok(Answer { version: None, faults, warnings: Vec::new(), changes: Vec::new() });
         }
     };
-    let catalogue = app.store.catalogue();
+    let catalogue = app.picture()?;
     let entries: Vec<&Resource> = catalogue.iter().map(|entry| &*entry.resource).collect();
     Ok(Answer {
         version: Some(candidate.version().to_owned()),

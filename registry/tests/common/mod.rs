@@ -133,6 +133,7 @@ impl World {
             followers: Followers::default(),
             store,
             index,
+            max_lag: None,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),
             rules: CardRules::default(),
             endpoints: EndpointRules { allow_private: true },

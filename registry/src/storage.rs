@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use boot::secret::Secret;
 use clap::{Args, ValueEnum};
 use store::file::{FOLD_AFTER, FileStore};
 use store::postgres::{DatabaseUrl, Follow, PostgresOptions, PostgresStore, migrate};
@@ -15,6 +14,8 @@ use crate::indexing::{Index, SharedVectors};
 /// How a replica asks the database at least.
 const MOST_INTERVAL: f64 = 3600.0;
 
+/// The variable with the database's address.
+const DATABASE_URL: &str = "REGISTRY_DATABASE_URL";
 /// The largest bound on how old what is shown may be, in seconds: a year.
 const MOST_LAG: f64 = 31_536_000.0;
 
@@ -42,13 +43,11 @@ pub struct StorageOptions {
     /// Where agents are kept.
     #[arg(long, global = true, env = "REGISTRY_STORE", value_enum, default_value_t = Kind::File)]
     store: Kind,
-    /// File with the database's address: postgres://user:password@host:port/database. Add
-    /// ?sslmode=verify-full outside of a trusted network.
+    /// File with the database's address, for its owner alone (0600): postgres://user:password@host:port/database.
+    /// Add ?sslmode=verify-full outside of a trusted network. The address itself may stand in the environment, as
+    /// REGISTRY_DATABASE_URL; no flag takes it, because everybody on a machine can read command lines.
     #[arg(long, global = true, env = "REGISTRY_DATABASE_URL_FILE")]
     database_url_file: Option<PathBuf>,
-    /// The address itself. Give it in the environment: everybody on a machine can read command lines.
-    #[arg(long, global = true, env = "REGISTRY_DATABASE_URL", hide_env_values = true)]
-    database_url: Option<Secret>,
     /// Bytes of journal from which on it is folded into agent_state.json, which is done in the background,
     /// and not before the journal is as long as that file.
     #[arg(long, env = "REGISTRY_FOLD_AFTER", default_value_t = FOLD_AFTER)]
@@ -154,13 +153,17 @@ impl StorageOptions {
     /// # Errors
     /// What to give, as a sentence.
     pub fn url(&self) -> Result<DatabaseUrl, String> {
-        let text = match (&self.database_url_file, &self.database_url) {
+        let told = std::env::var_os(DATABASE_URL).filter(|text| !text.is_empty());
+        let text = match (&self.database_url_file, told) {
             (Some(_), Some(_)) => {
                 return Err("give --database-url-file or REGISTRY_DATABASE_URL, not both".to_owned());
             }
-            (Some(file), None) => std::fs::read_to_string(file)
-                .map_err(|fault| format!("--database-url-file {}: {fault}", file.display()))?,
-            (None, Some(url)) => url.expose().to_owned(),
+            (Some(file), None) => {
+                private_text(file).map_err(|fault| format!("--database-url-file: {fault}"))?
+            }
+            (None, Some(url)) => {
+                url.into_string().map_err(|_| format!("{DATABASE_URL}: it is no text in UTF-8"))?
+            }
             (None, None) => {
                 return Err(
                     "--store postgres needs --database-url-file FILE or REGISTRY_DATABASE_URL".to_owned()
@@ -210,4 +213,11 @@ impl Storage {
             }
         }
     }
+}
+
+/// The text of a file that its owner alone may read.
+fn private_text(file: &Path) -> Result<String, String> {
+    let bytes = boot::files::read_private(file).map_err(|fault| fault.to_string())?;
+    let bytes = bytes.ok_or_else(|| format!("{}: there is no such file", file.display()))?;
+    String::from_utf8(bytes).map_err(|_| format!("{}: it is no text in UTF-8", file.display()))
 }

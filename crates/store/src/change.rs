@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::{Permit, Resource, Visibility};
 use catalog::{AgentEntry, EntryPath};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// What happened to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum What {
 }
 
 impl What {
+    const ALL: [What; 5] = [What::Registered, What::Updated, What::Enabled, What::Disabled, What::Removed];
+
     /// The spelling in answers, the same as in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -147,14 +149,17 @@ fn differing(old: &AgentEntry, new: &AgentEntry) -> Vec<String> {
 }
 
 /// A change as it is kept: in a line of a file, or in a column. The card itself stands beside it.
+///
+/// A newer version may tell more: what it adds is passed over, so that both can serve while they are
+/// exchanged. That a line of a file is whole, its checksum says.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct ChangeRecord {
     pub(crate) number: u64,
     pub(crate) at: u64,
     pub(crate) by: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<String>,
+    #[serde(deserialize_with = "known_or_updated")]
     pub(crate) what: What,
     pub(crate) path: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -169,12 +174,16 @@ pub(crate) struct ChangeRecord {
 
 /// Who could see an entry, as [`Resource`] holds it.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Sight {
     owner: String,
     visibility: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     groups: Vec<String>,
+}
+
+fn known_or_updated<'de, D: Deserializer<'de>>(from: D) -> Result<What, D::Error> {
+    let name = String::deserialize(from)?;
+    Ok(What::ALL.into_iter().find(|what| what.name() == name).unwrap_or(What::Updated))
 }
 
 impl From<&Change> for ChangeRecord {

@@ -32,6 +32,11 @@ impl Default for HistoryLimits {
 /// The largest number that every reader of JSON keeps exactly (2^53).
 pub(crate) const MAX_NUMBER: u64 = 1 << 53;
 
+/// The number that changes go on from after something that no change tells of.
+pub(crate) fn jump(now: u64) -> u64 {
+    (now << 10).min(MAX_NUMBER / 2)
+}
+
 /// The latest changes, in their order. Cloning it is cheap, and a clone stays as it is.
 #[derive(Clone, Debug)]
 pub struct ChangeLog {
@@ -93,8 +98,23 @@ impl ChangeLog {
     /// The numbers jump to the time, so that none is given again that another life of this store (lost, put
     /// back from a copy, edited) may have given: at 1024 numbers a second no life has come that far.
     pub(crate) fn interrupt(&mut self, now: u64) {
-        self.last = (self.last + 1).max((now << 10).min(MAX_NUMBER / 2));
+        self.last = (self.last + 1).max(jump(now));
         self.floor = self.last;
+    }
+
+    /// Whoever follows must read everything anew: what he knows may not be what happened here.
+    pub(crate) fn begin_anew(&mut self) {
+        self.floor = self.last;
+    }
+
+    /// The change with this number, if it is remembered.
+    pub(crate) fn at(&self, number: u64) -> Option<&Arc<Change>> {
+        self.changes.get(&number)
+    }
+
+    /// The changes that are remembered from one to another, both included.
+    pub(crate) fn between(&self, first: u64, last: u64) -> impl Iterator<Item = &Arc<Change>> {
+        self.changes.range(first..=last).map(|(_, change)| change)
     }
 
     /// Goes on after the change `last`, if that is ahead: what lies between is not known.

@@ -2,6 +2,8 @@
 
 #[path = "postgres/common.rs"]
 mod common;
+#[path = "postgres/losses.rs"]
+mod losses;
 #[path = "postgres/outage.rs"]
 mod outage;
 #[path = "postgres/replicas.rs"]

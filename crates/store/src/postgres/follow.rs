@@ -4,26 +4,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgListener, PgPoolOptions};
-use sqlx::{Acquire, Executor, PgConnection, Row};
+use sqlx::{Acquire, PgConnection};
 
-use super::link::{Trouble, connect, within};
-use super::load::{self, number_of};
-use super::{Follow, Shared, rows};
+use super::link::{Trouble, connect, read_committed, within};
+use super::load;
+use super::{Follow, Shared};
 
 /// Where the database tells of changes.
 pub(super) const CHANNEL: &str = "registry_changes";
-/// Who is further behind reads everything: that costs less than as many changes.
-const MOST: i64 = 5000;
 /// How long to wait before trying again, at first and at most.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
-
-/// The changes after one, with the cards that are still there, of one moment: a single statement sees
-/// one, whatever the isolation.
-const SINCE: &str = "SELECT counter.number AS last, changes.number, changes.record, agents.card \
-     FROM counter \
-     LEFT JOIN changes ON changes.number > $1 \
-     LEFT JOIN agents ON agents.path = changes.path AND agents.etag = changes.etag \
-     ORDER BY changes.number LIMIT $2";
 
 /// A connection, on which the database may tell of changes.
 enum Ear {
@@ -31,31 +21,55 @@ enum Ear {
     Polling(PgConnection),
 }
 
-/// Follows until the task is dropped.
-pub(super) async fn run(shared: Arc<Shared>) {
-    let mut wait = WAITS.0;
-    loop {
-        let started = Instant::now();
-        let Err(trouble) = follow(&shared).await;
-        // It worked for a while: this is a new trouble.
-        if shared.picture.lag() < started.elapsed() {
-            wait = WAITS.0;
-        }
-        if shared.picture.fault().is_none() {
-            let place = &shared.place;
-            tracing::warn!(place, reason = trouble.reason(), "not reached; reads go on, writes are refused");
-        }
-        shared.missed(&trouble.reason());
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(WAITS.1);
-    }
+/// Keeps the picture equal to the database.
+pub(super) struct Follower {
+    pub(super) shared: Arc<Shared>,
+    /// Which life of the database is shown.
+    pub(super) generation: String,
+    /// What is shown up to this change was read in the database, and not only written there.
+    pub(super) sure: u64,
+    /// How many rows are asked for at once.
+    pub(super) portion: i64,
 }
 
-async fn follow(shared: &Shared) -> Result<std::convert::Infallible, Trouble> {
-    let mut ear = Ear::open(shared).await?;
-    loop {
-        catch_up(shared, ear.connection().await?).await?;
-        ear.until_something_happens(shared).await?;
+impl Follower {
+    /// Follows until the task is dropped.
+    pub(super) async fn run(mut self) {
+        let mut wait = WAITS.0;
+        loop {
+            let started = Instant::now();
+            let Err(trouble) = self.follow().await;
+            // It worked for a while: this is a new trouble.
+            if self.shared.picture.lag() < started.elapsed() {
+                wait = WAITS.0;
+            }
+            if matches!(trouble, Trouble::Late(_)) {
+                // A slow way is no broken one: a portion must fit into the time.
+                self.portion = (self.portion / 2).max(1);
+            }
+            if self.shared.picture.fault().is_none() {
+                let (place, reason) = (&self.shared.place, trouble.reason());
+                if trouble.is_lost() {
+                    tracing::warn!(place, reason, "not reached; reads go on, writes are refused");
+                } else {
+                    tracing::error!(place, reason, "not understood; reads go on, writes are refused");
+                }
+            }
+            self.shared.missed(&trouble.reason());
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(WAITS.1);
+        }
+    }
+
+    async fn follow(&mut self) -> Result<std::convert::Infallible, Trouble> {
+        let shared = self.shared.clone();
+        let mut ear = Ear::open(&shared).await?;
+        read_committed(ear.connection().await?, shared.patience).await?;
+        loop {
+            self.catch_up(ear.connection().await?).await?;
+            self.portion = (self.portion * 2).min(load::PORTION);
+            ear.until_something_happens(&shared).await?;
+        }
     }
 }
 
@@ -112,34 +126,4 @@ async fn heard(listener: &mut PgListener, shared: &Shared) -> Result<(), Trouble
         while listener.next_buffered().is_some() {}
         return Ok(());
     }
-}
-
-/// Shows everything that is in the database by now.
-async fn catch_up(shared: &Shared, connection: &mut PgConnection) -> Result<(), Trouble> {
-    let (asked, before) = (Instant::now(), shared.picture.last());
-    let since = sqlx::query(SINCE).bind(before as i64).bind(MOST);
-    let rows = within(shared.patience, connection.fetch_all(since)).await?;
-    let last = match rows.first() {
-        Some(row) => number_of(row.try_get("last")?)?,
-        None => return Err(Trouble::Refused("counter: the row is missing".to_owned())),
-    };
-    let mut steps = Vec::new();
-    for row in &rows {
-        if let Some(number) = row.try_get::<Option<i64>, _>("number")? {
-            let step = rows::step(number, row.try_get("record")?, row.try_get("card")?);
-            steps.push(step.map_err(Trouble::Refused)?);
-        }
-    }
-    let first = steps.first().map_or(last, |step| step.change.number - 1);
-    let end = steps.last().map_or(last, |step| step.change.number);
-    // Behind a database that forgets, or ahead of one that was put back: only everything is right.
-    if last < before || (last > before && (first != before || end != last)) {
-        tracing::info!(from = before, to = last, "too far from the database to follow: reading everything");
-        let catalogue = load::everything(connection, shared.limits, shared.patience).await?;
-        shared.picture.replace(catalogue);
-    } else {
-        shared.picture.take(steps);
-    }
-    shared.reached(asked);
-    Ok(())
 }

@@ -18,6 +18,12 @@ pub(super) enum Trouble {
     Conflict,
     /// It was reached and refused, in its words; nothing was done.
     Refused(String),
+    /// It was reached and refused a value that was to be written (SQLSTATE classes 22 and 23).
+    Unfit(String),
+    /// It was reached, and takes no writes: a standby, or a primary that has become one.
+    ReadOnly(String),
+    /// No answer came within this time: nobody knows what it still did.
+    Late(Duration),
     /// It was not reached, or the connection broke: nobody knows what it still did.
     Lost(String),
 }
@@ -27,8 +33,17 @@ impl Trouble {
     pub(super) fn reason(&self) -> String {
         match self {
             Trouble::Conflict => "too many writers want the same".to_owned(),
-            Trouble::Refused(reason) | Trouble::Lost(reason) => reason.clone(),
+            Trouble::Refused(reason)
+            | Trouble::Unfit(reason)
+            | Trouble::ReadOnly(reason)
+            | Trouble::Lost(reason) => reason.clone(),
+            Trouble::Late(limit) => format!("no answer within {} s", limit.as_secs_f32()),
         }
+    }
+
+    /// Whether the connection is of no use any more.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(self, Trouble::Late(_) | Trouble::Lost(_))
     }
 }
 
@@ -39,6 +54,10 @@ impl From<sqlx::Error> for Trouble {
             sqlx::Error::Database(said) => match said.code().as_deref() {
                 Some(code) if code.starts_with("40") => Trouble::Conflict,
                 Some(code) if code.starts_with("57P") => Trouble::Lost(said.message().to_owned()),
+                Some("25006") => Trouble::ReadOnly(said.message().to_owned()),
+                Some(code) if code.starts_with("22") || code.starts_with("23") => {
+                    Trouble::Unfit(said.message().to_owned())
+                }
                 Some(_) | None => Trouble::Refused(said.message().to_owned()),
             },
             _ => Trouble::Lost(error.to_string()),
@@ -58,13 +77,25 @@ pub(super) async fn within<T, E: Into<Trouble>>(
 ) -> Result<T, Trouble> {
     match tokio::time::timeout(limit, work).await {
         Ok(done) => done.map_err(Into::into),
-        Err(_) => Err(Trouble::Lost(format!("no answer within {} s", limit.as_secs_f32()))),
+        Err(_) => Err(Trouble::Late(limit)),
     }
 }
 
 /// A new connection.
 pub(super) async fn connect(url: &DatabaseUrl, limit: Duration) -> Result<PgConnection, Trouble> {
-    within(limit, PgConnection::connect_with(&url.options())).await
+    let mut connection = within(limit, PgConnection::connect_with(&url.options())).await?;
+    read_committed(&mut connection, limit).await?;
+    Ok(connection)
+}
+
+/// Every statement here is whole in itself: stricter ways, which a database can have as its default, would
+/// only make them give way to each other. Where this is unknown, it is done without.
+pub(super) async fn read_committed(connection: &mut PgConnection, limit: Duration) -> Result<(), Trouble> {
+    let set = connection.execute("SET default_transaction_isolation = 'read committed'");
+    match within(limit, set).await {
+        Err(trouble) if trouble.is_lost() => Err(trouble),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// A new connection for writing: the server gives up as well, or a write that nobody waits for any more

@@ -9,48 +9,57 @@ use super::link::{Trouble, within};
 use super::rows;
 use crate::{Catalogue, ChangeLog, HistoryLimits};
 
-/// How many agents are asked for at once: each portion must come within the limit.
-const PORTION: i64 = 1000;
+/// How many agents or changes are asked for at once: each portion must come within the limit. Where that is
+/// too slow, fewer are asked for.
+pub(super) const PORTION: i64 = 1000;
+
+/// Everything of one moment.
+pub(super) struct Whole {
+    pub(super) catalogue: Catalogue,
+    /// Which life of the database it is of.
+    pub(super) generation: String,
+}
 
 /// The whole catalogue and the latest changes, of one moment.
 pub(super) async fn everything(
     connection: &mut PgConnection,
     limits: HistoryLimits,
     patience: Duration,
-) -> Result<Catalogue, Trouble> {
+    portion: i64,
+) -> Result<Whole, Trouble> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     within(patience, connection.execute(begin)).await?;
-    let row = within(patience, connection.fetch_one("SELECT number FROM counter")).await?;
-    let last = number_of(row.try_get("number")?)?;
+    let row = within(patience, connection.fetch_one("SELECT number, generation FROM counter")).await?;
+    let (last, generation) = (number_of(row.try_get("number")?)?, row.try_get("generation")?);
     let first = last.saturating_sub(limits.total as u64);
     let mut catalogue = Catalogue::with(ChangeLog::after(first, limits));
-    agents(connection, &mut catalogue, patience).await?;
-    changes(connection, &mut catalogue, first, patience).await?;
+    agents(connection, &mut catalogue, patience, portion).await?;
+    changes(connection, &mut catalogue, first, patience, portion).await?;
     within(patience, connection.execute("COMMIT")).await?;
     let found = catalogue.changes().last();
     if found != last {
         // Whoever pruned by hand: the numbers go on all the same.
         catalogue.changes_mut().skip_to(last);
     }
-    Ok(catalogue)
+    Ok(Whole { catalogue, generation })
 }
 
 async fn agents(
     connection: &mut PgConnection,
     catalogue: &mut Catalogue,
     patience: Duration,
+    portion: i64,
 ) -> Result<(), Trouble> {
     let mut after = String::new();
     loop {
-        let portion =
-            sqlx::query("SELECT path, etag, card FROM agents WHERE path > $1 ORDER BY path LIMIT $2")
-                .bind(&after)
-                .bind(PORTION);
-        let rows = within(patience, connection.fetch_all(portion)).await?;
+        let asked = sqlx::query("SELECT path, etag, card FROM agents WHERE path > $1 ORDER BY path LIMIT $2")
+            .bind(&after)
+            .bind(portion);
+        let rows = within(patience, connection.fetch_all(asked)).await?;
         for row in &rows {
             let (path, etag, card): (&str, &str, &str) =
                 (row.try_get("path")?, row.try_get("etag")?, row.try_get("card")?);
-            catalogue.put(rows::entry(path, etag, card).map_err(Trouble::Refused)?);
+            rows::entry(path, etag, card).into_iter().for_each(|entry| catalogue.put(entry));
         }
         match rows.last() {
             Some(row) => after = row.try_get("path")?,
@@ -64,22 +73,25 @@ async fn changes(
     catalogue: &mut Catalogue,
     mut after: u64,
     patience: Duration,
+    portion: i64,
 ) -> Result<(), Trouble> {
     loop {
-        let portion =
+        let asked =
             sqlx::query("SELECT number, record FROM changes WHERE number > $1 ORDER BY number LIMIT $2")
                 .bind(after as i64)
-                .bind(PORTION);
-        let rows = within(patience, connection.fetch_all(portion)).await?;
+                .bind(portion);
+        let rows = within(patience, connection.fetch_all(asked)).await?;
         for row in &rows {
-            let change =
-                rows::change(row.try_get("number")?, row.try_get("record")?).map_err(Trouble::Refused)?;
+            let number = number_of(row.try_get("number")?)?;
             // Those before it were pruned: who knows fewer than these cannot follow on.
-            if change.number > after + 1 {
-                catalogue.changes_mut().skip_to(change.number - 1);
+            if number > after + 1 {
+                catalogue.changes_mut().skip_to(number - 1);
             }
-            after = change.number;
-            catalogue.changes_mut().push(Arc::new(change));
+            after = number;
+            match rows::readable(number, row.try_get("record")?) {
+                Some(change) => catalogue.changes_mut().push(Arc::new(change)),
+                None => catalogue.changes_mut().skip_to(number),
+            }
         }
         if rows.is_empty() {
             return Ok(());

@@ -7,7 +7,9 @@
 mod follow;
 mod link;
 mod load;
+mod look;
 mod picture;
+mod restore;
 mod rows;
 mod schema;
 mod shelf;
@@ -25,12 +27,15 @@ use catalog::{AgentEntry, EntryPath};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
+use self::follow::Follower;
 use self::link::Trouble;
+use self::load::Whole;
 use self::picture::Picture;
 use self::write::{Wish, Written};
 use crate::expected::{Expected, permitted};
 use crate::{AgentStore, Catalogue, Clock, HistoryLimits, Status, StoreError};
 
+pub use self::restore::restored;
 pub use self::schema::migrate;
 pub use self::shelf::PostgresShelf;
 pub use self::url::{DatabaseUrl, UrlFault};
@@ -126,11 +131,22 @@ impl PostgresStore {
         let place = url.place();
         let unavailable =
             |trouble: Trouble| StoreError::Unavailable { place: place.clone(), reason: trouble.reason() };
-        let mut connection = link::connect(&url, patience).await.map_err(unavailable)?;
-        schema::check(&mut connection, &place).await?;
-        let asked = Instant::now();
-        let catalogue = load::everything(&mut connection, limits, patience).await.map_err(unavailable)?;
-        link::close(connection).await;
+        let mut portion = load::PORTION;
+        let (asked, Whole { catalogue, generation }) = loop {
+            let mut connection = link::connect(&url, patience).await.map_err(unavailable)?;
+            schema::check(&mut connection, &place).await?;
+            let asked = Instant::now();
+            match load::everything(&mut connection, limits, patience, portion).await {
+                Ok(whole) => {
+                    link::close(connection).await;
+                    break (asked, whole);
+                }
+                // The way is slow: in smaller portions, then.
+                Err(Trouble::Late(_)) if portion > 1 => portion = (portion / 10).max(1),
+                Err(trouble) => return Err(unavailable(trouble)),
+            }
+        };
+        let sure = catalogue.changes().last();
         let picture = Picture::new(catalogue, asked);
         let (wake, losses, refusal) = (Notify::new(), AtomicU64::new(0), Mutex::default());
         let shared = Arc::new(Shared {
@@ -149,7 +165,7 @@ impl PostgresStore {
         let (queue, wishes) = mpsc::channel(QUEUE);
         let tasks = Tasks {
             writer: tokio::spawn(write::run(shared.clone(), wishes)),
-            follower: tokio::spawn(follow::run(shared.clone())),
+            follower: tokio::spawn(Follower { shared: shared.clone(), generation, sure, portion }.run()),
         };
         Ok(PostgresStore { shared, queue: Mutex::new(Some(queue)), tasks: Mutex::new(Some(tasks)) })
     }
@@ -188,7 +204,7 @@ impl Shared {
         }
         // A refusal stands until the next write; that it was not reached, is over.
         let mut refusal = self.refusal();
-        if matches!(*refusal, Some(Trouble::Lost(_))) {
+        if refusal.as_ref().is_some_and(Trouble::is_lost) {
             *refusal = None;
         }
         drop(refusal);

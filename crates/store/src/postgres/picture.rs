@@ -5,15 +5,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use catalog::AgentEntry;
+use catalog::{AgentEntry, EntryPath};
 use tokio::sync::watch;
 
+use super::rows;
 use crate::{Catalogue, Change};
 
 /// A change, and what lives at its path since.
 pub(super) struct Step {
-    pub(super) change: Change,
+    pub(super) number: u64,
+    /// Where; none when that is no path, and nothing can be shown there.
+    pub(super) path: Option<EntryPath>,
+    /// Who, when, what; none when it cannot be read.
+    pub(super) change: Option<Change>,
     pub(super) after: After,
+}
+
+/// What became of steps.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taken {
+    /// All that were given, and all before them, are shown.
+    pub(super) all_shown: bool,
+    /// One of their numbers is shown already, as another change.
+    pub(super) differs: bool,
+    /// One of their numbers is shown already, and forgotten by now.
+    pub(super) forgotten: bool,
 }
 
 /// What lives at the path of a change since.
@@ -87,20 +103,36 @@ impl Picture {
         self.known.borrow().fault.clone()
     }
 
-    /// Shows these changes, each in its turn; those whose turn has not come are kept. Says whether all of
-    /// them are shown now.
-    pub(super) fn take(&self, steps: Vec<Step>) -> bool {
+    /// Shows these changes, each in its turn; those whose turn has not come are kept.
+    pub(super) fn take(&self, steps: Vec<Step>) -> Taken {
         let mut early = self.writing();
-        early.extend(steps.into_iter().map(|step| (step.change.number, step)));
         let catalogue = Catalogue::clone(&self.current.load());
+        let (mut differs, mut forgotten) = (false, false);
+        let last = catalogue.changes().last();
+        for Step { number, change, .. } in steps.iter().filter(|step| step.number <= last) {
+            match (catalogue.changes().at(*number), change) {
+                (Some(held), Some(change)) => differs |= !rows::is_same(held, change),
+                (None, Some(_)) => forgotten = true,
+                (Some(_), None) => differs = true,
+                (None, None) => {}
+            }
+        }
+        early.extend(steps.into_iter().map(|step| (step.number, step)));
         self.show(catalogue, &mut early);
-        early.is_empty()
+        Taken { all_shown: early.is_empty(), differs, forgotten }
     }
 
-    /// Shows another one, which was read as a whole.
-    pub(super) fn replace(&self, catalogue: Catalogue) {
+    /// Shows another one, which was read as a whole, and says whether it does: what has gone on meanwhile does
+    /// not go back, unless the database is another one. What is kept for its turn is of the former one then.
+    pub(super) fn replace(&self, catalogue: Catalogue, is_another: bool) -> bool {
         let mut early = self.writing();
+        if is_another {
+            early.clear();
+        } else if catalogue.changes().last() < self.last() {
+            return false;
+        }
         self.show(catalogue, &mut early);
+        true
     }
 
     /// The picture shows what was there at this instant.
@@ -123,14 +155,9 @@ impl Picture {
         let mut last = catalogue.changes().last();
         // What is shown already was read by both: by who wrote it, and by who followed.
         *early = early.split_off(&(last + 1));
-        while let Some(Step { change, after }) = early.remove(&(last + 1)) {
+        while let Some(step) = early.remove(&(last + 1)) {
             last += 1;
-            let entry = match after {
-                After::Gone => None,
-                After::Is(entry) => Some(entry),
-                After::Passed => catalogue.get(&change.path).cloned(),
-            };
-            catalogue.apply(change, entry);
+            apply(&mut catalogue, step);
         }
         self.current.store(Arc::new(catalogue));
         self.latest.send_if_modified(|latest| std::mem::replace(latest, last) != last);
@@ -139,5 +166,42 @@ impl Picture {
     fn writing(&self) -> MutexGuard<'_, BTreeMap<u64, Step>> {
         // Steps that cannot panic halfway.
         self.early.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn apply(catalogue: &mut Catalogue, Step { number, path, change, after }: Step) {
+    let entry = match (after, &path) {
+        (After::Is(entry), _) => Some(entry),
+        (After::Passed, Some(path)) => catalogue.get(path).cloned(),
+        (After::Gone, _) | (After::Passed, None) => None,
+    };
+    match change {
+        Some(change) => catalogue.apply(change, entry),
+        None => {
+            match (entry, path) {
+                (Some(entry), _) => catalogue.put(entry),
+                (None, Some(path)) => catalogue.take(&path),
+                (None, None) => {}
+            }
+            // Who could see the entry until then is not known: everybody who follows reads everything.
+            catalogue.changes_mut().skip_to(number);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{ChangeLog, HistoryLimits};
+
+    #[test]
+    fn what_is_shown_goes_back_only_with_the_database() {
+        let at = |last| Catalogue::with(ChangeLog::after(last, HistoryLimits::default()));
+        let picture = Picture::new(at(11), Instant::now());
+        assert!(!picture.replace(at(10), false));
+        assert_eq!(picture.last(), 11);
+        assert!(picture.replace(at(12), false));
+        assert!(picture.replace(at(10), true));
+        assert_eq!(picture.last(), 10);
     }
 }

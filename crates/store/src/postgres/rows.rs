@@ -1,4 +1,7 @@
 //! Rows ⇄ entries and changes.
+//!
+//! What another version of this program wrote must stop nobody: what cannot be read is left out, closed, and
+//! told of in the log.
 
 use std::sync::Arc;
 
@@ -13,34 +16,48 @@ pub(super) fn record(change: &Change) -> String {
     serde_json::to_string(&ChangeRecord::from(change)).expect("strings and numbers are JSON")
 }
 
+/// Whether two changes of one number are the same one.
+pub(super) fn is_same(one: &Change, other: &Change) -> bool {
+    one.number == other.number && record(one) == record(other)
+}
+
 /// A change out of its columns.
-pub(super) fn change(number: i64, record: &str) -> Result<Change, String> {
+pub(super) fn change(number: u64, record: &str) -> Result<Change, String> {
     let unread = |fault: String| format!("changes, number {number}: {fault}");
     let mut record: ChangeRecord = serde_json::from_str(record).map_err(|fault| unread(fault.to_string()))?;
-    record.number = u64::try_from(number).map_err(|fault| unread(fault.to_string()))?;
+    record.number = number;
     Change::try_from(record).map_err(unread)
 }
 
-/// An entry out of its columns.
-pub(super) fn entry(path: &str, etag: &str, card: &str) -> Result<Arc<AgentEntry>, String> {
-    let unread = |fault: String| format!("agents, path '{path}': {fault}");
-    let at = EntryPath::parse(path).map_err(|fault| unread(fault.to_string()))?;
-    let card = serde_json::from_str(card).map_err(|fault| unread(fault.to_string()))?;
-    let entry = AgentEntry::from_card(at, card).map_err(|faults| unread(faults.to_string()))?;
+/// A change out of its columns; none, told of, when it cannot be read.
+pub(super) fn readable(number: u64, record: &str) -> Option<Change> {
+    let told = |reason| tracing::error!(reason, "a change cannot be read: who follows must begin anew");
+    change(number, record).map_err(told).ok()
+}
+
+/// An entry out of its columns; none, told of, when it cannot be read: nobody can see or use it then.
+pub(super) fn entry(path: &str, etag: &str, card: &str) -> Option<Arc<AgentEntry>> {
+    let told = |reason| tracing::error!(path, reason, "an agent cannot be read: it is left out");
+    parse(path, etag, card).map_err(told).ok()
+}
+
+fn parse(path: &str, etag: &str, card: &str) -> Result<Arc<AgentEntry>, String> {
+    let at = EntryPath::parse(path).map_err(|fault| fault.to_string())?;
+    let card = serde_json::from_str(card).map_err(|fault| fault.to_string())?;
+    let entry = AgentEntry::from_card(at, card).map_err(|faults| faults.to_string())?;
     // A card that was edited in the table has another tag than the column says: nobody could ever replace it.
     if entry.etag != etag {
-        return Err(unread(format!("its card has the tag {}, not {etag}", entry.etag)));
+        return Err(format!("its card has the tag {}, not {etag}", entry.etag));
     }
     Ok(Arc::new(entry))
 }
 
 /// A change with the card that it led to, if that is still the one at its path.
-pub(super) fn step(number: i64, record: &str, card: Option<&str>) -> Result<Step, String> {
-    let change = change(number, record)?;
-    let after = match (&change.etag, card) {
+pub(super) fn step(number: u64, path: &str, etag: Option<&str>, record: &str, card: Option<&str>) -> Step {
+    let after = match (etag, card) {
         (None, _) => After::Gone,
-        (Some(etag), Some(card)) => After::Is(entry(change.path.as_str(), etag, card)?),
+        (Some(etag), Some(card)) => entry(path, etag, card).map_or(After::Gone, After::Is),
         (Some(_), None) => After::Passed,
     };
-    Ok(Step { change, after })
+    Step { number, path: EntryPath::parse(path).ok(), change: readable(number, record), after }
 }

@@ -14,7 +14,10 @@ use super::{DatabaseUrl, Follow};
 use crate::StoreError;
 
 /// Every step, in its order. A step that was released is never edited: the next one mends it.
-const STEPS: [(i64, &str, &str); 1] = [(1, "agents", include_str!("../../migrations/0001_agents.sql"))];
+const STEPS: [(i64, &str, &str); 2] = [
+    (1, "agents", include_str!("../../migrations/0001_agents.sql")),
+    (2, "generation", include_str!("../../migrations/0002_generation.sql")),
+];
 
 /// How long making the tables may take, another replica's turn included.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -75,7 +78,11 @@ impl From<MigrateError> for Trouble {
     }
 }
 
-/// Refuses a database whose tables are not those of this version.
+/// The oldest step that the tables can be used with; tables that say nothing are those of a step before it.
+const MIN_READER: &str = "SELECT min_reader FROM counter";
+
+/// Refuses a database whose tables this version cannot use. Newer ones it can, unless they say otherwise: a
+/// new version makes its tables while others still serve.
 pub(super) async fn check(connection: &mut PgConnection, place: &str) -> Result<(), StoreError> {
     let unprepared = |reason: String| StoreError::Unprepared { place: place.to_owned(), reason };
     let advice = "type registry migrate, or start with --migrate";
@@ -83,9 +90,15 @@ pub(super) async fn check(connection: &mut PgConnection, place: &str) -> Result<
     let asked = connection.fetch_one("SELECT max(version) FROM _sqlx_migrations WHERE success").await;
     match asked.and_then(|row| row.try_get::<Option<i64>, _>(0)) {
         Ok(Some(version)) if version == known => Ok(()),
-        Ok(Some(version)) if version > known => Err(unprepared(format!(
-            "its tables are of version {version}, this registry knows {known}: it is too old for them"
-        ))),
+        Ok(Some(version)) if version > known => {
+            let asked = connection.fetch_one(MIN_READER).await;
+            match asked.and_then(|row| row.try_get::<i64, _>(0)) {
+                Ok(needed) if needed <= known => Ok(()),
+                Ok(_) | Err(_) => Err(unprepared(format!(
+                    "its tables are of version {version}, this registry knows {known}: it is too old for them"
+                ))),
+            }
+        }
         Ok(version) => Err(unprepared(format!(
             "its tables are of version {}, this registry needs {known}: {advice}",
             version.unwrap_or_default()

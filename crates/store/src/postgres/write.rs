@@ -1,6 +1,7 @@
 //! Writing: one statement at a time, for everybody who has come meanwhile.
 
 use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ use crate::{Catalogue, Change, StoreError};
 
 /// How many writes share one statement.
 const MOST: usize = 128;
-/// How often a statement is repeated that gave way to another replica's.
-const CONFLICTS: u32 = 8;
+/// How long a statement that gave way to another replica's waits at most before it is repeated.
+const PAUSE: Duration = Duration::from_millis(200);
 /// How often a write is tried whose entry changes under it.
 const TRIES: u32 = 16;
 /// After so many changes those beyond the limit are forgotten.
@@ -108,18 +109,32 @@ impl Writer {
         match self.write(&batch).await {
             Ok(numbers) => self.acknowledge(batch, numbers, waiting),
             // One of them may be why: then only that one fails.
-            Err(Trouble::Refused(_)) if batch.len() > 1 => {
-                for due in batch.drain(..) {
-                    let mut alone = vec![due];
-                    match self.write(&alone).await {
-                        Ok(numbers) => self.acknowledge(alone, numbers, waiting),
-                        Err(trouble) => self.fail(&mut alone, &trouble),
-                    }
-                }
-            }
+            Err(Trouble::Unfit(_)) if batch.len() > 1 => self.each(batch, waiting).await,
             Err(trouble) => self.fail(&mut batch, &trouble),
         }
         self.prune().await;
+    }
+
+    /// Writes one after the other. All together have the time of one: others wait for their turn.
+    async fn each(&mut self, batch: Vec<Due>, waiting: &mut VecDeque<Wish>) {
+        let began = Instant::now();
+        let mut rest = VecDeque::from(batch);
+        while let Some(due) = rest.pop_front() {
+            let mut alone = vec![due];
+            match self.write(&alone).await {
+                Ok(numbers) => self.acknowledge(alone, numbers, waiting),
+                Err(trouble) => {
+                    self.fail(&mut alone, &trouble);
+                    if trouble.is_lost() {
+                        return self.fail(&mut rest.into(), &trouble);
+                    }
+                }
+            }
+            if began.elapsed() > self.shared.patience && !rest.is_empty() {
+                let late = Trouble::Refused("too much was refused, and others wait".to_owned());
+                return self.fail(&mut rest.into(), &late);
+            }
+        }
     }
 
     /// Ends those that count on something else than what is there. Before anybody is refused, the picture
@@ -151,16 +166,19 @@ impl Writer {
     async fn write(&mut self, batch: &[Due]) -> Result<Vec<(String, u64)>, Trouble> {
         let Some(kind) = batch.first().map(|due| due.wish.kind()) else { return Ok(Vec::new()) };
         let columns = columns(batch);
+        let began = Instant::now();
         for attempt in 1.. {
             let (patience, follow) = (self.shared.patience, self.shared.follow);
             let connection = self.connection().await?;
             match within(patience, statement::run(connection, kind, follow, &columns)).await {
-                Err(Trouble::Conflict) if attempt < CONFLICTS => {
-                    tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 3)).await;
+                Err(Trouble::Conflict) if began.elapsed() < patience => {
+                    tokio::time::sleep(pause(attempt)).await;
                 }
                 Err(trouble) => {
                     // Broken, in the middle of an answer, or at a server that is read-only by now.
-                    self.connection = None;
+                    if trouble.is_lost() || matches!(trouble, Trouble::ReadOnly(_)) {
+                        self.connection = None;
+                    }
                     return Err(trouble);
                 }
                 Ok(numbers) => return Ok(numbers),
@@ -179,7 +197,8 @@ impl Writer {
             match numbers.iter().find(|(path, _)| *path == wish.path.as_str()) {
                 Some((_, number)) => {
                     let after = wish.new.clone().map_or(After::Gone, After::Is);
-                    steps.push(Step { change: Change { number: *number, ..change }, after });
+                    let (number, path) = (*number, Some(wish.path.clone()));
+                    steps.push(Step { number, path, change: Some(Change { number, ..change }), after });
                     written.push(wish);
                 }
                 None => {
@@ -189,7 +208,7 @@ impl Writer {
             }
         }
         self.shared.refused(None);
-        let all_shown = self.shared.picture.take(steps);
+        let taken = self.shared.picture.take(steps);
         let shared = self.shared.clone();
         let end = move |shown: bool| {
             for wish in written {
@@ -197,13 +216,18 @@ impl Writer {
                 wish.end(if shown { Ok(new) } else { Err(shared.unavailable(KEPT_UNSEEN)) });
             }
         };
-        if all_shown {
+        // A number that is shown as another change was given twice: the database has lost changes.
+        let is_doubtful = taken.differs || taken.forgotten;
+        if taken.all_shown && !is_doubtful {
             return end(true);
         }
         // Other replicas' changes come before ours: the follower brings them.
         let shared = self.shared.clone();
         shared.wake.notify_one();
         tokio::spawn(async move {
+            if is_doubtful {
+                return end(shared.newest().await.is_ok());
+            }
             let mut latest = shared.picture.follow();
             let limit = shared.patience.saturating_sub(began.elapsed());
             let shown = tokio::time::timeout(limit, latest.wait_for(|latest| *latest >= highest)).await;
@@ -212,11 +236,14 @@ impl Writer {
     }
 
     fn fail(&self, batch: &mut Vec<Due>, trouble: &Trouble) {
+        if batch.is_empty() {
+            return;
+        }
         let reason = trouble.reason();
         tracing::warn!(place = self.shared.place, reason, writes = batch.len(), "not written");
         self.shared.refused(Some(trouble.clone()));
         // Who has waited as long for his turn need not wait again. Whether it is reached, the follower finds out.
-        if matches!(trouble, Trouble::Lost(_)) {
+        if trouble.is_lost() {
             self.shared.missed(&reason);
         }
         self.shared.wake.notify_one();
@@ -248,6 +275,14 @@ impl Writer {
             tracing::warn!(reason = trouble.reason(), "old changes stay until the next time");
         }
     }
+}
+
+/// Longer each time, and never as long as that of those it met.
+fn pause(attempt: u32) -> Duration {
+    let longest = Duration::from_millis(3 << attempt.min(7)).min(PAUSE);
+    // The standard library's random keys: nobody needs to be unable to guess it.
+    let chance = RandomState::new().hash_one(attempt) % 1024;
+    longest.mul_f64(chance as f64 / 1024.0)
 }
 
 /// The change is committed; only this replica does not know yet.

@@ -143,6 +143,30 @@ async fn numbers_have_no_gaps_and_no_update_is_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn stricter_isolation_stops_nobody() {
+    let Some(server) = cluster().await else { return };
+    let url = database(&server, "strict").await;
+    let strict = "ALTER DATABASE strict SET default_transaction_isolation = 'serializable'";
+    super::tables::execute(&url, strict.to_owned()).await;
+    let mut writing = Vec::new();
+    for writer in 0..4 {
+        let store = Arc::new(open(&url, |_| {}).await);
+        for client in 0..8 {
+            let store = store.clone();
+            writing.push(tokio::spawn(async move {
+                for number in 0..20 {
+                    insert(&store, &format!("/w{writer}/{client}/{number}"), "x").await.expect("kept");
+                }
+            }));
+        }
+    }
+    for task in writing {
+        task.await.expect("no panic");
+    }
+    assert_eq!(open(&url, |_| {}).await.catalogue().len(), 4 * 8 * 20);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_has_one_time_wherever_it_is_read() {
     let Some(server) = cluster().await else { return };
     let url = database(&server, "time").await;

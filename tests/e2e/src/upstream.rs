@@ -23,6 +23,9 @@ pub struct Request {
 /// What to answer: the status line's end, header lines, the body.
 pub type Reply = (&'static str, Vec<String>, String);
 
+/// Instead of a status: the connection ends without an answer, as under a server that is killed.
+pub const HANG_UP: &str = "";
+
 type Rule = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
 
 impl Request {
@@ -90,6 +93,9 @@ fn serve(stream: impl Read, mut writer: impl Write, rule: &Rule) {
     let mut reader = BufReader::new(stream);
     while let Some(request) = read(&mut reader) {
         let (status, headers, body) = rule(&request);
+        if status == HANG_UP {
+            return;
+        }
         let head = headers.iter().map(|line| format!("{line}\r\n")).collect::<String>();
         let answer = format!("HTTP/1.1 {status}\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len());
         if writer.write_all(answer.as_bytes()).is_err() {

@@ -559,3 +559,48 @@ async fn no_log_holds_a_token() {
     let errors = std::fs::read_to_string(dir.join("error.log")).unwrap_or_default();
     assert!(!errors.contains("a-secret-token"), "{errors}");
 }
+
+/// A registry that notes what it is asked, and dies under every request.
+fn dying(asked: &Arc<Mutex<Vec<String>>>) -> Upstream {
+    let asked = asked.clone();
+    Upstream::Tcp(upstream::on_tcp(move |request| {
+        asked.lock().expect("whole").push(request.line.clone());
+        (upstream::HANG_UP, vec![], String::new())
+    }))
+}
+
+#[tokio::test]
+async fn what_may_have_been_kept_is_asked_of_no_second_registry() {
+    if nginx_is_missing() {
+        return;
+    }
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    for (method, times) in [
+        (Method::GET, 2),
+        (Method::HEAD, 2),
+        (Method::PUT, 1),
+        (Method::DELETE, 1),
+        (Method::PATCH, 1),
+        (Method::POST, 1),
+    ] {
+        // A gateway for each: nginx leaves out a registry for a while that has failed.
+        let mut gateway = gateway(&folder("once"), dying(&asked), upstream::on_tcp(auth));
+        gateway.registries.push(dying(&asked));
+        let running = start(&gateway).await;
+        let target = "/api/agents/team%2Fone?a=%20b";
+        let answer = running.caller(Some("good")).send(method.clone(), target, Some("{}"), &[]).await;
+        assert_eq!(answer.status, 502, "{method}");
+        let line = format!("{method} {target} HTTP/1.1");
+        assert_eq!(std::mem::take(&mut *asked.lock().expect("whole")), vec![line; times], "{method}");
+        // What is asked once only is asked for its token like the rest.
+        for (token, status) in [(None, 401), (Some("forbidden"), 403), (Some("broken"), 503)] {
+            let refused = running.caller(token).send(method.clone(), target, Some("{}"), &[]).await;
+            assert_eq!(refused.status, status, "{method} {token:?} {refused:?}");
+            assert!(
+                refused.header("content-type").starts_with("application/json"),
+                "{method} {token:?} {refused:?}"
+            );
+        }
+        assert_eq!(asked.lock().expect("whole").len(), 0, "{method}");
+    }
+}

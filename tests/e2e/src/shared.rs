@@ -37,8 +37,13 @@ impl Shared {
     }
 }
 
-/// Says that a test did not test anything.
+/// Says that a test did not test anything; that is a failure where nothing may be left out (`E2E_NO_SKIP=1`).
+///
+/// # Panics
+/// With `E2E_NO_SKIP=1`.
 pub fn skipped(reason: &str) {
+    let nothing_may_be = std::env::var_os("E2E_NO_SKIP").is_some_and(|value| value == "1");
+    assert!(!nothing_may_be, "E2E_NO_SKIP=1, and this machine cannot test it: {reason}");
     loudly(&format!("SKIPPED: {reason}"));
 }
 

@@ -81,13 +81,15 @@ pub(crate) async fn work(stack: Arc<Stack>, course: Arc<Course>, number: usize) 
                 (status(&caller, Method::POST, target, Some(&body)).await, "semantic")
             }
         };
-        // 404, 412: another registry has answered since his own is away, and shows it a moment later.
+        // 412: somebody else has changed the counter since it was read. 404: his own
+        // agent was never registered, because that got 502 or 503.
         // 502: his own was killed under the request. 503: it is cut off from the database, or loads the model
         // again.
         let is_write = ["count", "toggle", "register", "delete"].contains(&what);
         let is_right = match status {
             200 | 201 | 204 | 502 => true,
-            404 | 412 => is_write,
+            412 => what == "count",
+            404 => what == "delete",
             503 => is_write || what == "semantic",
             _ => false,
         };

@@ -99,7 +99,10 @@ impl Direct {
         }
         let skills = json!({"skills": ["mend"], "max_results": 100});
         let skills = self.send("POST", "/api/agents/discover", Some(&skills)).await.expect("it answers").body;
-        let changes = self.must_get("/api/changes?since=1000&limit=100").await;
+        // Near the end: what is longer ago is forgotten while the others still write.
+        let last = self.must_get("/api/changes").await["last"].as_u64().unwrap_or_default();
+        let since = last.saturating_sub(500);
+        let changes = self.must_get(&format!("/api/changes?since={since}&limit=500")).await;
         json!({"agents": agents, "semantic": found, "skills": skills, "changes": changes})
     }
 

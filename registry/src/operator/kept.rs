@@ -70,6 +70,6 @@ impl fmt::Display for Kept {
     }
 }
 
-fn clock() -> Clock {
+pub(super) fn clock() -> Clock {
     Arc::new(|| SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
 }

@@ -12,6 +12,7 @@ use catalog::CardRules;
 use clap::Subcommand;
 use store::StoreError;
 use store::file::{self, Report};
+use store::postgres::{self, DatabaseUrl, Follow};
 
 use self::export::Export;
 use self::import::Import;
@@ -27,6 +28,9 @@ pub enum StoreCommand {
     Compact,
     /// Keep everything that can be read; the files as they were are kept beside it.
     Repair,
+    /// After an older copy of the database was put back: registries, and everybody who follows the changes, begin
+    /// anew, and no number is given twice. For --store postgres; the registries may run.
+    Restored,
     /// Write every agent as JSON lines, for another store or for keeping.
     #[command(after_long_help = export::EXAMPLES)]
     Export(Export),
@@ -42,6 +46,13 @@ impl StoreCommand {
         match (self, storage) {
             (StoreCommand::Export(export), storage) => export.run(&Kept(storage)),
             (StoreCommand::Import(import), storage) => import.run(&Kept(storage), rules),
+            (StoreCommand::Restored, Storage::Postgres { url, follow, .. }) => restored(&url, follow),
+            (StoreCommand::Restored, Storage::File { .. }) => {
+                eprintln!(
+                    "registry: this is for --store postgres; a file store sees by itself what a person changed"
+                );
+                ExitCode::from(2)
+            }
             (_, Storage::Postgres { .. }) => {
                 eprintln!(
                     "registry: this is for --store file; a database is looked after with its own tools"
@@ -53,6 +64,29 @@ impl StoreCommand {
                 told(file::compact(&state, limits))
             }
             (StoreCommand::Repair, Storage::File { state, limits, .. }) => told(file::repair(&state, limits)),
+        }
+    }
+}
+
+fn restored(url: &DatabaseUrl, follow: Follow) -> ExitCode {
+    let now = (kept::clock())();
+    let done = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => {
+            runtime.block_on(postgres::restored(url, follow, now)).map_err(|fault| fault.to_string())
+        }
+        Err(fault) => Err(fault.to_string()),
+    };
+    match done {
+        Ok(number) => {
+            println!(
+                "registry: the changes go on from {number}; who follows them is told to read the list again \
+                 (410, or the event reset)"
+            );
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            eprintln!("registry: {fault}");
+            ExitCode::FAILURE
         }
     }
 }

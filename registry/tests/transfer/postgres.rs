@@ -69,6 +69,10 @@ async fn agents_go_into_a_database_and_come_back() {
     assert_eq!(rest(&back), rest(&export), "byte for byte");
     folder.import("two", &[&folder.file("back.jsonl", &back)]).is(0);
     assert_eq!(rest(&folder.export("two")), rest(&export));
+    let restored = database.run(&["restored"], "").is(0);
+    assert!(restored.out.contains("the changes go on from ") && restored.out.contains("410"), "{restored:?}");
+    let mut files = folder.command("one", &["restored"]);
+    Done::of(files.output().expect("it runs")).is(2);
     let wrong = database.run(&["check"], "").is(2);
     assert!(wrong.err.contains("--store file"), "{wrong:?}");
     assert!(!folder.at("unused").exists());

@@ -8,6 +8,8 @@ mod losses;
 mod outage;
 #[path = "postgres/replicas.rs"]
 mod replicas;
+#[path = "postgres/slow.rs"]
+mod slow;
 #[path = "postgres/speed.rs"]
 mod speed;
 #[path = "postgres/tables.rs"]

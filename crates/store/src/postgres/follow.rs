@@ -45,7 +45,7 @@ impl Follower {
             }
             if matches!(trouble, Trouble::Late(_)) {
                 // A slow way is no broken one: a portion must fit into the time.
-                self.portion = (self.portion / 2).max(1);
+                self.portion = (self.portion / 4).max(1);
             }
             if self.shared.picture.fault().is_none() {
                 let (place, reason) = (&self.shared.place, trouble.reason());

@@ -60,7 +60,7 @@ impl Follower {
                 Found::Far | Found::Missing(_) | Found::Another => {
                     let is_shown = self.read_everything(connection, &found).await?;
                     // After a loss, what was written while everything was read is looked for once more.
-                    is_shown && !matches!(found, Found::Another)
+                    is_shown && matches!(found, Found::Far)
                 }
             };
             if is_done {
@@ -73,8 +73,7 @@ impl Follower {
     async fn look(&mut self, connection: &mut PgConnection) -> Result<Found, Trouble> {
         let picture = self.shared.picture.current();
         let before = picture.changes().last();
-        let (mut read, mut goal) = (self.sure, None);
-        let mut reading = Reading::default();
+        let (mut read, mut reading) = (self.sure, Reading::default());
         loop {
             let since = sqlx::query(SINCE).bind(read as i64).bind(before as i64).bind(self.portion + 1);
             let rows = within(self.shared.patience, connection.fetch_all(since)).await?;
@@ -85,15 +84,15 @@ impl Follower {
             if last < before || first.try_get::<&str, _>("generation")? != self.generation {
                 return Ok(Found::Another);
             }
-            let goal = *goal.get_or_insert(last);
-            if goal - before > MOST {
+            if last - before > MOST {
                 return Ok(Found::Far);
             }
             let end = reading.take(&rows, read, before)?;
-            let is_all = end <= read || end >= goal;
+            // A card that is not there was replaced by a change up to `last`, which must be read as well.
+            let is_all = end <= read || end >= last;
             read = read.max(end);
             if is_all {
-                return Ok(self.compare(&picture, goal.max(read), reading));
+                return Ok(self.compare(&picture, last, reading));
             }
         }
     }

@@ -149,12 +149,12 @@ async fn stricter_isolation_stops_nobody() {
     let strict = "ALTER DATABASE strict SET default_transaction_isolation = 'serializable'";
     super::tables::execute(&url, strict.to_owned()).await;
     let mut writing = Vec::new();
-    for writer in 0..4 {
+    for writer in 0..12 {
         let store = Arc::new(open(&url, |_| {}).await);
-        for client in 0..8 {
+        for client in 0..4 {
             let store = store.clone();
             writing.push(tokio::spawn(async move {
-                for number in 0..20 {
+                for number in 0..10 {
                     insert(&store, &format!("/w{writer}/{client}/{number}"), "x").await.expect("kept");
                 }
             }));
@@ -163,7 +163,7 @@ async fn stricter_isolation_stops_nobody() {
     for task in writing {
         task.await.expect("no panic");
     }
-    assert_eq!(open(&url, |_| {}).await.catalogue().len(), 4 * 8 * 20);
+    assert_eq!(open(&url, |_| {}).await.catalogue().len(), 12 * 4 * 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

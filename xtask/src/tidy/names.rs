@@ -45,6 +45,8 @@ const SKINS: [Skin; 4] = [
             "postgres/follow.rs",
             "postgres/link.rs",
             "postgres/load.rs",
+            "postgres/look.rs",
+            "postgres/restore.rs",
             "postgres/schema.rs",
             "postgres/shelf.rs",
             "postgres/statement.rs",

@@ -10,8 +10,6 @@ mod outage;
 mod replicas;
 #[path = "postgres/slow.rs"]
 mod slow;
-#[path = "postgres/speed.rs"]
-mod speed;
 #[path = "postgres/tables.rs"]
 mod tables;
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::claims::Claims;
@@ -46,7 +47,18 @@ struct Metadata {
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
-/// Finds it: what was named, then what the client's file says, then the gateway's own issuer. What the
+/// What a gateway says of itself (RFC 9728 section 2).
+#[derive(Deserialize)]
+struct Resource {
+    #[serde(default)]
+    authorization_servers: Vec<String>,
+}
+
+/// The well-known name of RFC 8414 section 3.
+const OAUTH: &str = "oauth-authorization-server";
+
+/// Finds it: what was named, then what the client's file says, then the issuer that the gateway
+/// trusts. What the
 /// token file says does not count: a secret of the environment must not go where a folder's file points.
 pub(crate) async fn find(
     http: &Http,
@@ -117,7 +129,7 @@ async fn discover(http: &Http, options: &SignIn, issuer: &str) -> Result<Provide
     // Whoever could change the document could have the secret sent to himself.
     may_go(options, issuer)?;
     for place in places(issuer) {
-        if let Some(found) = ask(http, &place).await? {
+        if let Some(found) = ask::<Metadata>(http, &place).await? {
             if !same(&found.issuer, issuer) {
                 let (says, issuer, place) = (plain(&found.issuer), plain(issuer), plain(&place));
                 return Err(Trouble::lasting(
@@ -133,19 +145,32 @@ async fn discover(http: &Http, options: &SignIn, issuer: &str) -> Result<Provide
     Err(Trouble::lasting(Exit::Refused, why))
 }
 
-/// The issuer built into the gateway.
+/// The issuer that the gateway says it trusts (RFC 9728), or that is built into its root (RFC 8414).
 async fn own(http: &Http, options: &SignIn, gateway: &Gateway) -> Result<Provider, Trouble> {
     let address = gateway.to_string();
     may_go(options, &address)?;
-    let [_, place] = places(&address);
-    let found = ask(http, &place).await?.ok_or_else(|| {
-        let why = format!("the gateway at {gateway} has no issuer of its own: name yours with --issuer");
+    let resource: Option<Resource> = ask(http, &at_root("oauth-protected-resource", &address)).await?;
+    let trusted = resource.map(|resource| resource.authorization_servers).unwrap_or_default();
+    match &trusted[..] {
+        [issuer] => return discover(http, options, issuer).await,
+        [] => {}
+        several => {
+            let names = plain(&several.join(", "));
+            let why =
+                format!("the gateway at {gateway} trusts several issuers: name yours with --issuer: {names}");
+            return Err(Trouble::lasting(Exit::Credentials, why));
+        }
+    }
+    let place = at_root(OAUTH, &address);
+    let found: Metadata = ask(http, &place).await?.ok_or_else(|| {
+        let why =
+            format!("the gateway at {gateway} does not say whose tokens it takes: name yours with --issuer");
         Trouble::lasting(Exit::Credentials, why)
     })?;
     found.provider(&place)
 }
 
-async fn ask(http: &Http, place: &str) -> Result<Option<Metadata>, Trouble> {
+async fn ask<T: DeserializeOwned>(http: &Http, place: &str) -> Result<Option<T>, Trouble> {
     let answer = http
         .call(Request::new(Method::GET, place).header("accept", "application/json"))
         .await
@@ -169,13 +194,16 @@ async fn ask(http: &Http, place: &str) -> Result<Option<Metadata>, Trouble> {
 /// section 3.1 before it.
 fn places(issuer: &str) -> [String; 2] {
     let issuer = issuer.trim_end_matches('/');
-    let host = issuer.find("://").map_or(0, |at| at + 3);
-    let path = issuer[host..].find('/').map_or(issuer.len(), |at| host + at);
-    let (origin, path) = issuer.split_at(path);
-    [
-        format!("{issuer}/.well-known/openid-configuration"),
-        format!("{origin}/.well-known/oauth-authorization-server{path}"),
-    ]
+    [format!("{issuer}/.well-known/openid-configuration"), at_root(OAUTH, issuer)]
+}
+
+/// Where a document about an address stands: its name between the host and the path.
+fn at_root(document: &str, address: &str) -> String {
+    let address = address.trim_end_matches('/');
+    let host = address.find("://").map_or(0, |at| at + 3);
+    let path = address[host..].find('/').map_or(address.len(), |at| host + at);
+    let (origin, path) = address.split_at(path);
+    format!("{origin}/.well-known/{document}{path}")
 }
 
 /// Refuses to send a secret or a token (or to ask where it goes) over plain http to another machine.

@@ -28,7 +28,7 @@ environment says, then the token file's neighbours: <name of the token file>.cli
 A secret is never a flag: everybody on the machine could read it.
 
 The token endpoint is --token-endpoint; else the one that --issuer tells; else what the client file says;
-else the gateway's own issuer.
+else the issuer that the gateway says it trusts.
 
 Exit codes: 0 saved, 1 refused by the provider, 2 wrong use, 3 no client credentials, 4 nobody answers";
 

@@ -243,7 +243,39 @@ fn without_an_issuer_the_gateways_own_is_asked() {
     assert_eq!(desk.read(FILE)["provider"], "embedded");
     let other = Provider::new(|_, _| (404, json!({})));
     let run = desk.run_with(&ENVIRONMENT, &get(&["--gateway", &other.url]));
-    run.says(3, &["has no issuer of its own", "--issuer"]);
+    run.says(3, &["does not say whose tokens it takes", "--issuer"]);
+}
+
+#[test]
+fn the_gateway_says_which_issuer_it_trusts() {
+    let resource = "GET /.well-known/oauth-protected-resource";
+    let issuer = "GET /orgs/o/.well-known/openid-configuration";
+    for (trusted, code, lines) in [
+        (&["/orgs/o"][..], 0, &[resource, issuer, "POST /orgs/o/token"][..]),
+        (&["/orgs/o", "/realms/r"], 3, &[resource]),
+        (&[], 3, &[resource, "GET /.well-known/oauth-authorization-server"]),
+    ] {
+        let desk = Desk::empty();
+        let gateway = Provider::new(move |base, asked| match &*asked.line {
+            line if line == resource => {
+                let trusted: Vec<String> = trusted.iter().map(|path| format!("{base}{path}")).collect();
+                (200, json!({"resource": base, "authorization_servers": trusted}))
+            }
+            line if line == issuer => (
+                200,
+                json!({"issuer": format!("{base}/orgs/o"), "token_endpoint": format!("{base}/orgs/o/token")}),
+            ),
+            "POST /orgs/o/token" => {
+                let mut claims = claims(300);
+                claims["iss"] = json!(format!("{base}/orgs/o"));
+                given(&claims)
+            }
+            _ => (404, json!({})),
+        });
+        desk.run_with(&ENVIRONMENT, &get(&["--gateway", &gateway.url])).ends(code);
+        let asked: Vec<String> = gateway.asked().into_iter().map(|asked| asked.line).collect();
+        assert_eq!(asked, lines, "{trusted:?}");
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_secret_does_not_go_where_a_token_file_points() {
     bait["iss"] = json!(trap.url);
     desk.write(FILE, json!({"access_token": jwt(&bait), "issuer": trap.url, "token_endpoint": trap.url}));
     let words = [&EXPLAIN[..], &["--gateway", &gateway.url]].concat();
-    desk.run_with(&ENVIRONMENT, &words).says(3, &["has no issuer of its own"]);
+    desk.run_with(&ENVIRONMENT, &words).says(3, &["does not say whose tokens it takes"]);
     assert_eq!(trap.lines(), [""; 0]);
 }
 

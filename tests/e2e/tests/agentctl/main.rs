@@ -8,6 +8,20 @@ use serde_json::{Value, json};
 use xtask::stack::Stack;
 
 static STACK: Shared = Shared::new(|_| {});
+
+#[tokio::test]
+async fn signing_in_takes_the_gateway_and_a_client_alone() {
+    let Some(stack) = STACK.get().await else { return };
+    let mut desk = Desk::of(stack, "registry-admin");
+    desk.run(&["agent", "list"]).ends(3);
+    let secret = stack.run().clients["registry-admin"].secret.clone();
+    desk.environment.push(("AGENTCTL_CLIENT_ID", "registry-admin".to_owned()));
+    desk.environment.push(("AGENTCTL_CLIENT_SECRET", secret));
+    let said = desk.run(&["token", "get"]).ends(0);
+    assert!(said.contains("mcp-registry-admin"), "{said}");
+    desk.run(&["agent", "list"]).ends(0);
+}
+
 /// The desk of somebody who has a token.
 async fn desk(stack: &Stack, client: &str) -> Desk {
     let token = stack.token(client).await.expect("a token");

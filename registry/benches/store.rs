@@ -31,11 +31,18 @@ const ROUNDS: usize = 7;
 const WRITES: usize = 300;
 /// Embedding takes milliseconds each.
 const EMBEDDED: usize = 20;
+/// Set for the process that only starts: the database it starts with.
+const URL: &str = "BENCH_START_URL";
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let Some(place) = arguments.iter().position(|word| word == "--start") {
-        return start(Path::new(&arguments[place + 1]));
+        let folder = Path::new(&arguments[place + 1]);
+        return start(|| open(folder));
+    }
+    if let Ok(url) = std::env::var(URL) {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        return start(|| runtime.block_on(open_postgres(&url)));
     }
     let large = std::env::var("BENCH_LARGE").map_or(100_000, |text| text.parse().unwrap());
     tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -70,15 +77,19 @@ fn open(folder: &Path) -> Arc<dyn AgentStore> {
     Arc::new(FileStore::open(folder, Arc::new(|| common::NOW), HistoryLimits::default()).unwrap())
 }
 
-/// A start with what is in a folder, in a process of its own.
-fn start(folder: &Path) {
+async fn open_postgres(url: &str) -> Arc<dyn AgentStore> {
+    let options = PostgresOptions::new(url.parse::<DatabaseUrl>().unwrap(), Arc::new(|| common::NOW));
+    Arc::new(PostgresStore::open(PostgresOptions { migrate: true, ..options }).await.unwrap())
+}
+
+/// A start with what is kept, in a process of its own.
+fn start(open: impl FnOnce() -> Arc<dyn AgentStore>) {
     let before = Instant::now();
-    let store = open(folder);
+    let store = open();
     let wall = before.elapsed().as_secs_f64();
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim();
-    let size = fs::metadata(folder.join("agent_state.json")).unwrap().len() / 1_000_000;
-    println!("  start with {} agents ({size} MB): {wall:.2} s, {resident} resident", store.catalogue().len());
+    println!("  start with {} agents: {wall:.2} s, {resident} resident", store.catalogue().len());
 }
 
 fn permit(path: &str) -> Permit {
@@ -256,19 +267,23 @@ async fn postgres(sizes: &[usize]) {
     for size in sizes {
         let name = format!("with_{size}");
         cluster.create(&name).unwrap();
-        let url = cluster.url(&name).parse::<DatabaseUrl>().unwrap();
-        let options =
-            PostgresOptions { migrate: true, ..PostgresOptions::new(url, Arc::new(|| common::NOW)) };
-        let store: Arc<dyn AgentStore> = Arc::new(PostgresStore::open(options).await.unwrap());
+        let store = open_postgres(&cluster.url(&name)).await;
         fill(&store, *size).await;
         stores.push(store);
     }
     alone(sizes, &stores, folder.path()).await;
     requests(sizes, &stores, None).await;
+    if let Some(model) = model() {
+        requests(sizes, &stores, Some(model)).await;
+    }
     throughput(&stores[1], "postgres").await;
     for store in stores {
         store.close().await;
     }
+    let large = cluster.url(&format!("with_{}", sizes[2]));
+    let itself = std::env::current_exe().unwrap();
+    let said = std::process::Command::new(itself).env(URL, large).output().unwrap();
+    print!("{}", String::from_utf8_lossy(&said.stdout));
 }
 
 fn model() -> Option<Arc<dyn Embedder>> {

@@ -8,6 +8,7 @@ mod losses;
 mod outage;
 #[path = "postgres/replicas.rs"]
 mod replicas;
+mod samples;
 #[path = "postgres/slow.rs"]
 mod slow;
 #[path = "postgres/tables.rs"]

@@ -2,6 +2,8 @@
 
 mod common;
 mod journal;
+#[path = "../samples/mod.rs"]
+mod samples;
 
 use std::path::Path;
 

@@ -4,14 +4,15 @@ use std::io::Write as _;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use access::{Action, Permit, Policy, Principal, Resource, ScopeSet, Visibility};
-use catalog::{AgentEntry, EntryPath};
-use serde_json::json;
+use access::Action;
+use catalog::AgentEntry;
 use store::postgres::{PostgresOptions, PostgresStore};
 use store::{AgentStore, StoreError};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use xtask::postgres::{self, Cluster, Life};
+
+pub(crate) use crate::samples::{entry, path, permit};
 
 /// A running cluster in a folder of its own.
 pub(crate) struct Server {
@@ -84,22 +85,6 @@ pub(crate) async fn replace(
     description: &str,
 ) -> Result<Arc<AgentEntry>, StoreError> {
     store.replace(&permit(Action::ModifyAgent, at), tag, entry(at, description)).await
-}
-
-pub(crate) fn path(text: &str) -> EntryPath {
-    EntryPath::parse(text).expect("a path")
-}
-
-pub(crate) fn entry(at: &str, description: &str) -> AgentEntry {
-    let card = json!({"name": "N", "description": description, "path": at, "registered_by": "me"});
-    AgentEntry::from_card(path(at), card.as_object().expect("an object").clone()).expect("an entry")
-}
-
-pub(crate) fn permit(action: Action, at: &str) -> Permit {
-    let scopes = ScopeSet::parse("a2a-agent-admin");
-    let admin = Principal { username: "me".to_owned(), scopes, ..Principal::default() };
-    let resource = Resource::entry(at, "me", Visibility::Public, Vec::new());
-    Policy::parse("").expect("a policy").decide(&admin, action, &resource).expect("an admin may")
 }
 
 /// Every path with its tag.

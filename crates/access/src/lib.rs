@@ -4,8 +4,10 @@
 //! and decides what a [`Principal`] may do to a [`Resource`].
 
 mod action;
+mod capability;
 mod compare;
 mod decide;
+mod directory;
 mod explain;
 mod fault;
 mod grants;
@@ -23,8 +25,10 @@ pub mod spelling;
 mod yaml;
 
 pub use action::Action;
+pub use capability::{CapabilityFault, DirectoryAction, check_capability};
 pub use compare::Change;
 pub use decide::{Denied, Permit, View};
+pub use directory::{Asker, DirectoryDenied, DirectoryPermit};
 pub use explain::{Explanation, ScopeSays, TierSays, Verdict, WouldAllow};
 pub use fault::Fault;
 pub use live::{LivePolicy, Offered, PolicyState};

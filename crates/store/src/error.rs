@@ -5,11 +5,11 @@ use std::path::PathBuf;
 /// A store's refusal or failure.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another entry lives at this path.
-    #[error("the path '{0}' is taken")]
+    /// Another entry lives at this path, or has this name.
+    #[error("'{0}' is taken")]
     Taken(String),
-    /// Nothing lives at this path.
-    #[error("nothing is registered at '{0}'")]
+    /// Nothing lives at this path, or has this name.
+    #[error("there is nothing at '{0}'")]
     Absent(String),
     /// The entry was changed since it was read.
     #[error("the entry at '{path}' has changed; its tag is now {current}")]

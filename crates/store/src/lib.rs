@@ -4,6 +4,7 @@ mod catalogue;
 mod change;
 mod change_log;
 pub mod conformance;
+pub mod directory;
 mod error;
 mod expected;
 pub mod file;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use e2e::shared::{folder, skipped};
 use e2e::upstream::{self, Request};
@@ -145,6 +145,7 @@ async fn what_is_let_through_is_what_was_permitted_and_no_more() {
         ("X-User", "admin"),
         ("X-Username", "admin"),
         ("X-Secret", "passed"),
+        ("X-API-Key", "lmk_passed"),
         ("Connection", "X-Identity"),
         ("Accept", "application/json"),
         ("If-Match", "\"1\""),
@@ -156,7 +157,7 @@ async fn what_is_let_through_is_what_was_permitted_and_no_more() {
     assert_eq!(header(&answer, "x-identity"), ["the.sealed.identity"]);
     assert_eq!(header(&answer, "x-scopes"), ["a2a-agent-admin, mcp-servers-unrestricted/read"]);
     assert_eq!(header(&answer, "x-user"), ["service-account-mcp-gateway-m2m"]);
-    for absent in ["x_identity", "x-username", "x-secret", "authorization"] {
+    for absent in ["x_identity", "x-username", "x-secret", "x-api-key", "authorization"] {
         assert!(header(&answer, absent).is_empty(), "{absent}: {answer:?}");
     }
     assert_eq!(header(&answer, "if-match"), ["\"1\""]);
@@ -178,7 +179,7 @@ async fn what_is_let_through_is_what_was_permitted_and_no_more() {
     let answer = caller.send(Method::GET, "/api/changes?since=1", None, &forged).await;
     assert_eq!(header(&answer, "x-identity"), ["the.sealed.identity"]);
     assert_eq!(header(&answer, "last-event-id"), ["7"]);
-    for absent in ["x_identity", "x-username", "x-secret", "authorization"] {
+    for absent in ["x_identity", "x-username", "x-secret", "x-api-key", "authorization"] {
         assert!(header(&answer, absent).is_empty(), "{absent}: {answer:?}");
     }
     for token in [None, Some("bad")] {
@@ -224,6 +225,9 @@ async fn what_is_public_reaches_only_what_it_names() {
         assert_eq!(reply.json()["line"], format!("GET {sent} HTTP/1.1"), "{path}: {reply:?}");
         assert!(!reply.json()["headers"].to_string().contains("authorization"), "{reply:?}");
     }
+    for path in ["//orgs//default/api/v1//.well-known/oauth-protected-resource/financial-data"] {
+        assert_eq!(nobody.get(path).await.must_be(200)["line"], format!("GET {path} HTTP/1.1"));
+    }
     for endpoint in [format!("{issuer}/oauth/token"), "/t/default/api/v1/oauth/token".to_owned()] {
         let answer =
             nobody.send(Method::POST, &endpoint, Some("{}"), &[("Authorization", "Basic eDp5")]).await;
@@ -237,7 +241,6 @@ async fn what_is_public_reaches_only_what_it_names() {
         "//docs",
         "/docs//index.html",
         "//api/agents",
-        "//orgs/default/api/v1/oauth/token",
         "/x/default/api/v1/oauth/token",
         "/validate",
         "/_validate",
@@ -254,6 +257,216 @@ async fn what_is_public_reaches_only_what_it_names() {
             "{path}: {reply:?}"
         );
     }
+}
+
+/// What the auth-server serves at both mounts to those that it judges itself, and how they ask.
+const IDENTITY: [(Method, &str); 14] = [
+    (Method::POST, "oauth/token"),
+    (Method::POST, "oauth/revoke"),
+    (Method::POST, "oauth/introspect"),
+    (Method::GET, "oauth/userinfo"),
+    (Method::POST, "agents/ask"),
+    (Method::GET, "agents/me"),
+    (Method::POST, "agents/me/usage"),
+    (Method::POST, "agents/register"),
+    (Method::GET, "admin/agents"),
+    (Method::PATCH, "admin/agents/agt_1"),
+    (Method::PUT, "admin/agents/research-analyst/scopes"),
+    (Method::POST, "admin/mcp/servers"),
+    (Method::DELETE, "admin/mcp/servers/financial-data"),
+    (Method::POST, "admin/api-key/rotate"),
+];
+
+#[tokio::test]
+async fn the_identity_api_is_shown_who_asks_and_nothing_else() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("identity");
+    let auth_server = upstream::on_tcp(|request| ("200 OK", vec![], request.echo().to_string()));
+    let running = start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), auth_server)).await;
+    let caller = running.caller(Some("a-token"));
+    let sent = [
+        ("X-API-Key", "lmk_key"),
+        ("X-Identity", "forged"),
+        ("x-identity", "forged"),
+        ("X_Identity", "forged"),
+        ("X-User", "admin"),
+        ("X-Scopes", "admin:agents:write"),
+        ("X-Original-URI", "/api/agents"),
+        ("X-Forwarded-For", "10.0.0.1"),
+        ("Connection", "X-API-Key"),
+    ];
+    for (method, path) in IDENTITY {
+        for base in ["/orgs/default/api/v1/", "/t/default/api/v1/", "//orgs//default/api/v1//"] {
+            for query in ["", "?limit=50&offset=0&q=%2e%2e/a"] {
+                let target = format!("{base}{path}{query}");
+                let answer = caller.send(method.clone(), &target, Some(r#"{"a":1}"#), &sent).await;
+                assert_eq!(answer.must_be(200)["line"], format!("{method} {target} HTTP/1.1"));
+                assert_eq!(answer.body["body"], r#"{"a":1}"#);
+                assert_eq!(header(&answer, "authorization"), ["Bearer a-token"]);
+                // A sign-in names its client; a key is nothing there.
+                let key: &[&str] = if path == "oauth/token" { &[] } else { &["lmk_key"] };
+                assert_eq!(header(&answer, "x-api-key"), key, "{target}");
+                assert!(!answer.text.contains("forged"), "{answer:?}");
+                for absent in ["x-user", "x-scopes", "x-original-uri", "x-forwarded-for"] {
+                    assert!(header(&answer, absent).is_empty(), "{absent}: {answer:?}");
+                }
+            }
+        }
+    }
+    // hyper would refuse the whole request for one control character.
+    let lines = "Authorization: Bearer a\x01\r\nX-API-Key: lmk\x01";
+    let bytes = format!("GET /t/default/api/v1/agents/me HTTP/1.1\r\nHost: localhost\r\n{lines}\r\n\r\n");
+    let reply = raw::send(running.address, bytes.as_bytes()).await.json();
+    let headers = reply["headers"].to_string();
+    assert!(headers.contains(r#"["authorization","Bearer !"]"#), "{headers}");
+    assert!(headers.contains(r#"["x-api-key","!"]"#), "{headers}");
+}
+
+#[tokio::test]
+async fn the_identity_api_is_asked_for_in_one_spelling() {
+    if nginx_is_missing() {
+        return;
+    }
+    let dir = folder("spelling");
+    let arrived = Arc::new(Mutex::new(Vec::new()));
+    let lines = arrived.clone();
+    let auth_server = upstream::on_tcp(move |request| {
+        lines.lock().expect("whole").push(request.line.clone());
+        ("200 OK", vec![], "{}".into())
+    });
+    let running = start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), auth_server)).await;
+    let issuer = "/orgs/default/api/v1";
+    for (path, form) in [
+        ("/orgs/default/api/v1/oauth/%74oken", "oauth"),
+        ("/orgs/default/api/v1/x/%2e%2e/oauth/token", "oauth"),
+        ("/x/../orgs/default/api/v1/oauth/revoke", "oauth"),
+        ("/t/default/api/v1/oauth/./introspect", "oauth"),
+        ("/orgs/default/api/v1/agents/./me", "identity"),
+        ("/orgs/default/api/v1/agents%2fme", "identity"),
+        ("/api/..%2forgs/default/api/v1/agents/ask", "identity"),
+        ("/orgs/default/api/v1/admin/agents/a/..", "registry"),
+        ("/orgs/default/api/v1/admin/agents/%2e%2e/mcp/servers", "identity"),
+        ("/orgs/default/api/v1/admin/agents/x/%2E%2E/agt_1?limit=1", "identity"),
+        ("/orgs/default/api/v1/admin/agents#/x", "identity"),
+        ("http://localhost/orgs/default/api/v1/x/../admin/api-key/rotate", "identity"),
+        ("/orgs/default/api/v1/oauth/userinfo/", "registry"),
+        ("/orgs/default/api/v1/agents", "registry"),
+        ("/orgs/default/api/v1/agents/you", "registry"),
+        ("/orgs/default/api/v1/agents/me/usage/all", "registry"),
+        ("/orgs/default/api/v1/admin", "registry"),
+        ("/orgs/default/api/v1/admin/agents/a/b/c", "registry"),
+        ("/orgs/default/api/v1/admin/agents/a%00", "early"),
+        ("/orgs/default/api/v1/admin/mcp", "registry"),
+        ("/orgs/default/api/v2/admin/agents", "registry"),
+        ("/orgs/a.b/api/v1/admin/agents", "registry"),
+        ("/identity/jwks.json", "registry"),
+    ] {
+        let reply = raw::send(running.address, get(path).as_bytes()).await;
+        let expected = match form {
+            "oauth" => serde_json::json!({"error": "invalid_request", "error_description": NOTHING}),
+            "identity" => {
+                serde_json::json!({"error": "not_found", "message": NOTHING, "status": 404, "code": "not_found"})
+            }
+            "registry" => serde_json::json!({"code": "not_found", "message": NOTHING, "detail": NOTHING}),
+            _ => reply.json(),
+        };
+        let status = if form == "early" { 400 } else { 404 };
+        assert_eq!((reply.status(), reply.json()), (status, expected), "{path}: {reply:?}");
+    }
+    assert_eq!(*arrived.lock().expect("whole"), Vec::<String>::new(), "nothing of this went on");
+    running.caller(None).get(&format!("{issuer}/agents/me")).await.must_be(200);
+}
+
+const NOTHING: &str = "there is nothing at this address";
+
+#[tokio::test]
+async fn the_gateways_own_refusals_have_the_form_of_the_identity_api() {
+    if nginx_is_missing() {
+        return;
+    }
+    let nobody_listens =
+        std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let registry = Upstream::Tcp(upstream::on_tcp(registry));
+    let silent = start(&gateway(&folder("no-issuer"), registry.clone(), nobody_listens)).await;
+    let mut slow = gateway(&folder("slow-issuer"), registry, upstream::on_tcp(auth));
+    slow.rate = 1;
+    let slow = start(&slow).await;
+    let large = "x".repeat(64 * 1024 + 1);
+    for (method, path) in IDENTITY {
+        let target = format!("/orgs/default/api/v1/{path}");
+        let nobody = silent.caller(None);
+        let mut answers = vec![
+            (502, nobody.send(method.clone(), &target, Some("{}"), &[]).await),
+            (413, nobody.send(method.clone(), &target, Some(&large), &[]).await),
+        ];
+        // The token endpoint has a rate of its own, and a test of its own.
+        if path != "oauth/token" {
+            let many = async || {
+                let answer = slow.caller(None).send(method.clone(), &target, Some("{}"), &[]).await;
+                (answer.status == 429).then_some(answer)
+            };
+            answers.push((429, eventually("one is too many", many).await));
+        }
+        for (status, answer) in answers {
+            answer.must_be(status);
+            assert!(answer.header("content-type").starts_with("application/json"), "{answer:?}");
+            assert_eq!(answer.header("cache-control"), "no-store", "{answer:?}");
+            assert!(!answer.header("x-request-id").is_empty(), "{answer:?}");
+            assert_eq!(answer.header("retry-after").is_empty(), status == 413, "{answer:?}");
+            if ["oauth/token", "oauth/revoke", "oauth/introspect"].contains(&path) {
+                let error = if status == 413 { "invalid_request" } else { "temporarily_unavailable" };
+                assert_eq!(answer.body["error"], error, "{path}: {answer:?}");
+                assert!(answer.body["error_description"].is_string(), "{path}: {answer:?}");
+            } else {
+                assert_eq!(answer.body["status"], status, "{path}: {answer:?}");
+                assert_eq!(answer.body["error"], answer.body["code"], "{path}: {answer:?}");
+                assert!(answer.body["message"].is_string(), "{path}: {answer:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_address_gets_a_part_of_the_places_where_secrets_are_compared() {
+    if nginx_is_missing() {
+        return;
+    }
+    // Answers a sign-in when it is told to, and everything else at once.
+    let (waiting, released) = (Arc::new(Mutex::new(0)), Arc::new((Mutex::new(false), Condvar::new())));
+    let (arrived, release) = (waiting.clone(), released.clone());
+    let auth_server = upstream::on_tcp(move |request| {
+        if request.line.contains("oauth/token") {
+            *arrived.lock().expect("whole") += 1;
+            let (told, bell) = &*release;
+            let told = bell.wait_while(told.lock().expect("whole"), |told| !*told);
+            drop(told.expect("whole"));
+        }
+        ("200 OK", vec![], "{}".into())
+    });
+    let dir = folder("places");
+    let running = start(&gateway(&dir, Upstream::Tcp(upstream::on_tcp(registry)), auth_server)).await;
+    let endpoint = "/orgs/default/api/v1/oauth/token";
+    let sign_in =
+        |caller: Caller| tokio::spawn(async move { caller.post_bytes(endpoint, "{}").await.status });
+    let signing_in: Vec<_> = (0..48).map(|_| sign_in(running.caller(None))).collect();
+    eventually("all of them wait", async || (*waiting.lock().expect("whole") == 48).then_some(())).await;
+    let nobody = running.caller(None);
+    for path in [endpoint, "/t/default/api/v1/oauth/revoke", "/t/default/api/v1/oauth/introspect"] {
+        let refused = nobody.post_bytes(path, "{}").await;
+        assert_eq!(refused.must_be(429)["error"], "temporarily_unavailable", "{path}");
+    }
+    // What compares no secret goes on.
+    nobody.get("/orgs/default/api/v1/oauth/userinfo").await.must_be(200);
+    nobody.get("/health").await.must_be(200);
+    let (told, bell) = &*released;
+    *told.lock().expect("whole") = true;
+    bell.notify_all();
+    for one in signing_in {
+        assert_eq!(one.await.expect("it was asked"), 200);
+    }
+    nobody.post_bytes(endpoint, "{}").await.must_be(200);
 }
 
 fn get(path: &str) -> String {

@@ -1,6 +1,8 @@
 //! The documented job, played once against a running stack: an agent signs in, registers its card and
 //! enables it, and a second agent finds it by saying what it needs.
 
+pub mod identity;
+
 use std::path::{Path, PathBuf};
 
 use reqwest::{Method, StatusCode};

@@ -3,6 +3,7 @@
 mod cli;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -71,7 +72,12 @@ fn fetch_keycloak(if_possible: bool) -> Outcome<()> {
 async fn run(serve: Serve) -> Outcome<()> {
     let stack = start(serve, Life::WithParent).await?;
     demo::play(&stack.local_run()).await?;
-    print_addresses(&stack.run());
+    // Whoever tries things out may have suspended the demo agent, or used its budget up: that is no reason
+    // not to serve.
+    if let Err(fault) = demo::identity::play(&stack.local_run()).await {
+        say(&fault.to_string());
+    }
+    print_addresses(&stack);
     println!("Ctrl-C stops it.");
     let mut pulse = tokio::time::interval(std::time::Duration::from_secs(1));
     let interrupted = interruption();
@@ -89,7 +95,7 @@ async fn run(serve: Serve) -> Outcome<()> {
 
 async fn up(serve: Serve) -> Outcome<()> {
     let stack = start(serve, Life::Detached).await?;
-    print_addresses(&stack.run());
+    print_addresses(&stack);
     println!("run.json   {}", stack.data().join("run.json").display());
     stack.leave();
     Ok(())
@@ -112,9 +118,11 @@ async fn demo_alone(data: Data) -> Outcome<()> {
     let folder = files::temporary("agent-registry-demo-")?;
     let mut options = StackOptions::new(folder.path().to_path_buf(), binaries);
     options.model = Some(model);
+    options.seed = true;
     let play = async {
         let stack = Stack::start(options).await?;
-        demo::play(&stack.local_run()).await
+        demo::play(&stack.local_run()).await?;
+        demo::identity::play(&stack.local_run()).await
     };
     let outcome = tokio::select! {
         outcome = play => outcome,
@@ -151,6 +159,7 @@ async fn start(serve: Serve, life: Life) -> Outcome<Stack> {
     options.model = Some(model);
     options.rates = (serve.rate, serve.token_rate);
     options.life = life;
+    options.seed = true;
     if let Some(policy) = serve.policy {
         options.policy = files::absolute(&policy)?;
     }
@@ -158,7 +167,8 @@ async fn start(serve: Serve, life: Life) -> Outcome<Stack> {
     Stack::start(options).await
 }
 
-fn print_addresses(run: &RunFile) {
+fn print_addresses(stack: &Stack) {
+    let run = &stack.run();
     println!("gateway    {}", run.gateway);
     println!("docs       {}/docs", run.gateway);
     println!("tokens     {}", run.token_endpoint);
@@ -168,6 +178,21 @@ fn print_addresses(run: &RunFile) {
     if let Some(keycloak) = &run.keycloak {
         println!("keycloak   {}/admin/{}/console/", keycloak.url, keycloak.realm);
     }
+    print_agent(run, &stack.data().join("run.json"));
+}
+
+/// The lines that the Python programs of the guide need. The secret stays in run.json.
+fn print_agent(run: &RunFile, file: &Path) {
+    let (Some(agent), Some(organisation)) = (&run.demo_agent, &run.organisation) else { return };
+    println!("an agent to try it with (lumoauth for Agno and the OpenAI Agents SDK):");
+    println!("    export LUMOAUTH_URL={}", run.gateway);
+    println!("    export LUMOAUTH_ORG_ID={organisation} LUMOAUTH_TENANT={organisation}");
+    println!("    export AGENT_CLIENT_ID={}", agent.client_id);
+    let read = format!(
+        r#"import json; print(json.load(open("{}"))["demo_agent"]["client_secret"])"#,
+        file.display()
+    );
+    println!("    export AGENT_CLIENT_SECRET=$(python3 -c '{read}')");
 }
 
 /// Ctrl-C, or the word of whoever supervises us.

@@ -8,6 +8,7 @@ pub(crate) mod ports;
 pub(crate) mod processes;
 pub mod run_file;
 mod secrets;
+mod seed;
 mod servers;
 pub mod token;
 pub mod wait;
@@ -21,6 +22,7 @@ pub use self::processes::Life;
 use self::processes::{Process, Starter};
 pub use self::run_file::RunFile;
 pub use self::secrets::{Client, Clients};
+pub use self::seed::DemoAgent;
 use self::servers::Plan;
 use crate::fault::{Fault, Outcome};
 use crate::keycloak::{Distribution, Keycloak};
@@ -58,6 +60,8 @@ pub struct StackOptions {
     pub registry_flags: Vec<String>,
     /// Clients beside the ready ones: id and groups.
     pub extra_clients: Vec<(String, Vec<String>)>,
+    /// Whether the directory gets an agent to try things with, and two MCP servers it may get tokens for.
+    pub seed: bool,
     /// Requests per second one address may make, and token requests.
     pub rates: (u32, u32),
     /// Whether a token in X-Authorization counts too.
@@ -84,6 +88,7 @@ impl StackOptions {
             registries: 1,
             registry_flags: Vec::new(),
             extra_clients: Vec::new(),
+            seed: false,
             rates: (nginx::RATE, nginx::TOKEN_RATE),
             x_authorization: false,
             life: Life::WithParent,
@@ -185,6 +190,14 @@ impl Stack {
             Some(keycloak) => (keycloak.issuer(), keycloak.token_endpoint()),
             None => (embedded.clone(), format!("{embedded}/oauth/token")),
         };
+        let admin_key = servers::admin_key(&plan)?;
+        let demo_agent = match &admin_key {
+            Some(key) if plan.options.seed => {
+                let reached = format!("{local}/orgs/{}/api/v1", servers::ORG);
+                Some(seed::seed(&reached, key, &plan.options.data).await?)
+            }
+            _ => None,
+        };
         let facts = |(number, process): (usize, &Process)| run_file::Registry {
             url: urls.get(number).cloned(),
             socket: plan.socket(number),
@@ -204,6 +217,9 @@ impl Stack {
             token_endpoint,
             issuer,
             clients: plan.clients.clone(),
+            organisation: Some(servers::ORG.to_owned()),
+            admin_key,
+            demo_agent,
             keycloak: keycloak.as_ref().and_then(Keycloak::facts),
             postgres: postgres.as_ref().and_then(|postgres| {
                 let url_file = plan.database()?.clone();

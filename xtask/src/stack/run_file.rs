@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::processes::{is_ours, is_program, stop_by_id};
 use super::secrets::Clients;
+use super::seed::DemoAgent;
 use crate::fault::{Doing as _, Fault, Outcome};
 use crate::files;
 use crate::keycloak::PROGRAM;
 
 /// The whole file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct RunFile {
     /// URL of the gateway: what callers use.
     pub gateway: String,
@@ -32,12 +33,38 @@ pub struct RunFile {
     pub token_endpoint: String,
     /// Who can sign in.
     pub clients: Clients,
+    /// The organisation of the identity API: a part of its paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<String>,
+    /// What opens the admin API of the directory, in `X-API-Key`; none where there is no directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_key: Option<String>,
+    /// The agent of the directory to try things with, in a stack that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demo_agent: Option<DemoAgent>,
     /// The Keycloak that signs them in; without one, the auth-server does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keycloak: Option<KeycloakFacts>,
     /// The database that holds the agents; without one, files do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postgres: Option<PostgresFacts>,
+}
+
+/// Never shows the admin key: test output is read by others.
+impl std::fmt::Debug for RunFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RunFile")
+            .field("gateway", &self.gateway)
+            .field("registry", &self.registry)
+            .field("more_registries", &self.more_registries)
+            .field("auth_server", &self.auth_server)
+            .field("nginx", &self.nginx)
+            .field("clients", &self.clients)
+            .field("demo_agent", &self.demo_agent)
+            .field("keycloak", &self.keycloak)
+            .field("postgres", &self.postgres)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The database of a stack.
@@ -197,6 +224,9 @@ mod tests {
             issuer: "i".into(),
             token_endpoint: "t".into(),
             clients: Clients::new(),
+            organisation: None,
+            admin_key: None,
+            demo_agent: None,
             keycloak: None,
             postgres: None,
             more_registries: Vec::new(),
@@ -239,6 +269,14 @@ mod tests {
                 "issuer": "i", "token_endpoint": "t", "clients": {}
             })
         );
+        let secret = |key: &str| format!("{key}_a-secret");
+        let mut run = run;
+        run.admin_key = Some(secret("lmk"));
+        run.demo_agent = Some(DemoAgent { client_id: "agt_1".into(), client_secret: secret("ags") });
+        run.write(folder.path()).expect("it can be written");
+        let read = RunFile::read(folder.path()).expect("it can be read").expect("it is there");
+        assert_eq!((&read.admin_key, &read.demo_agent), (&run.admin_key, &run.demo_agent));
+        assert!(!format!("{read:?}").contains("a-secret"), "{read:?}");
         // Process 1 has nothing to do with this folder: the file is stale, and nothing is stopped.
         assert_eq!(stop(folder.path()), Ok(0));
         assert!(!file.exists());

@@ -156,6 +156,20 @@ pub(super) async fn start_auth_server(
     Ok((process, Auth { url: wait::url(&said, "url")?, admin_url: wait::url(&said, "admin_url")? }))
 }
 
+/// What opens the admin API of the running auth-server; none where Keycloak signs agents in, and there is no
+/// directory.
+pub(super) fn admin_key(plan: &Plan) -> Outcome<Option<String>> {
+    if plan.options.keycloak.is_some() {
+        return Ok(None);
+    }
+    let file = plan.options.data.join("auth-server/admin_key");
+    match std::fs::read_to_string(&file) {
+        Ok(key) => Ok(Some(key.trim().to_owned())),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(cause) => Err(Fault::new(format!("cannot read {}: {cause}", file.display()))),
+    }
+}
+
 /// Starts the stack's own Postgres, if it is to have one, and says where each registry finds its database.
 pub(super) async fn start_postgres(plan: &mut Plan) -> Outcome<Option<Cluster>> {
     let data = &plan.options.data;

@@ -6,9 +6,14 @@
 //! says what an event means, so both logs give the same directory.
 
 mod agent;
+mod file;
+mod keeper;
+mod kept;
+mod log;
 mod picture;
 mod target;
 mod usage;
+mod whole;
 mod wish;
 
 use std::sync::Arc;
@@ -18,6 +23,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use agent::{AgentIdentity, AgentStatus, Budget, SecretHash};
+pub use file::open_file;
 pub use picture::Directory;
 pub use target::McpTarget;
 pub use usage::{DAY, DayUsage, Usage, day_of, end_of_day};

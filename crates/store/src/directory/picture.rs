@@ -5,28 +5,32 @@ use std::sync::Arc;
 
 use rpds::HashTrieMapSync;
 
+use super::log::Event;
 use super::{AgentIdentity, Done, McpTarget, Usage, Wish};
 use crate::StoreError;
 
+/// How far behind ours the clock may be of one who still accepts a token, in seconds.
+const CLOCKS_APART: u64 = 60;
+
 /// Everything, as of one moment; a copy shares what has not changed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Directory {
     /// The number of the last change in it.
-    number: u64,
-    agents: HashTrieMapSync<String, Arc<AgentIdentity>>,
+    pub(super) number: u64,
+    pub(super) agents: HashTrieMapSync<String, Arc<AgentIdentity>>,
     /// Client id → id.
     clients: HashTrieMapSync<String, String>,
     /// Slug → id.
     slugs: HashTrieMapSync<String, String>,
-    usage: HashTrieMapSync<String, Arc<Usage>>,
-    targets: HashTrieMapSync<String, Arc<McpTarget>>,
+    pub(super) usage: HashTrieMapSync<String, Arc<Usage>>,
+    pub(super) targets: HashTrieMapSync<String, Arc<McpTarget>>,
     /// Resource URI, alias or id → id.
     target_names: HashTrieMapSync<String, String>,
     /// Slug → id.
     target_slugs: HashTrieMapSync<String, String>,
     /// `jti` → `exp`.
-    revoked: HashTrieMapSync<String, u64>,
-    admin_key: Option<String>,
+    pub(super) revoked: HashTrieMapSync<String, u64>,
+    pub(super) admin_key: Option<String>,
 }
 
 impl Directory {
@@ -160,6 +164,9 @@ impl Directory {
                 Done::Nothing
             }
             Wish::Revoke { jti, expires_at, .. } => {
+                if self.revoked.get(jti).is_some_and(|held| held >= expires_at) {
+                    return Ok(Applied::Unchanged(Done::Nothing));
+                }
                 self.revoked.insert_mut(jti.clone(), *expires_at);
                 Done::Nothing
             }
@@ -174,6 +181,31 @@ impl Directory {
         };
         self.number = number;
         Ok(Applied::Changed(done))
+    }
+
+    /// Takes up an event that somebody decided on the same picture.
+    ///
+    /// # Errors
+    /// Why it cannot have happened here.
+    pub(super) fn follow(&mut self, event: &Event<'_>) -> Result<(), String> {
+        let next = self.number + 1;
+        if event.number != next {
+            return Err(format!("event {} is out of its order: {next} comes next", event.number));
+        }
+        let applied = self.apply(event.at, &event.wish);
+        applied.map_err(|refused| format!("event {next} cannot have happened: {refused}"))?;
+        // One who had forgotten more than we have decided it: its number counts all the same.
+        self.number = next;
+        Ok(())
+    }
+
+    /// Forgets the tokens that were made void and have ended since; `now` is in seconds since the epoch.
+    pub(super) fn forget_ended(&mut self, now: u64) {
+        let ended = self.revoked.iter().filter(|(_, end)| end.saturating_add(CLOCKS_APART) < now);
+        let ended: Vec<String> = ended.map(|(jti, _)| jti.clone()).collect();
+        for jti in ended {
+            self.revoked.remove_mut(&jti);
+        }
     }
 
     fn known(&self, agent_id: &str) -> Result<&Arc<AgentIdentity>, StoreError> {
@@ -206,7 +238,7 @@ impl Directory {
         Ok(self.put_agent(AgentIdentity { version: number, client_id, slug, ..agent.clone() }))
     }
 
-    fn put_agent(&mut self, agent: AgentIdentity) -> Arc<AgentIdentity> {
+    pub(super) fn put_agent(&mut self, agent: AgentIdentity) -> Arc<AgentIdentity> {
         let agent = Arc::new(agent);
         self.clients.insert_mut(agent.client_id.clone(), agent.agent_id.clone());
         self.slugs.insert_mut(agent.slug.clone(), agent.agent_id.clone());
@@ -225,7 +257,7 @@ impl Directory {
         }
     }
 
-    fn put_target(&mut self, number: u64, target: &McpTarget) -> Arc<McpTarget> {
+    pub(super) fn put_target(&mut self, number: u64, target: &McpTarget) -> Arc<McpTarget> {
         let target = Arc::new(McpTarget { version: number, ..target.clone() });
         for name in target.names() {
             self.target_names.insert_mut(name.to_owned(), target.id.clone());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{record, replace};
 
 /// An open journal. What lies behind `length` was never acknowledged.
-pub(super) struct Journal {
+pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     /// Bytes that are known to be on the disk.
@@ -22,13 +22,19 @@ impl Journal {
     ///
     /// # Errors
     /// Also when one is there: its changes would be lost.
-    pub(super) fn create(path: &Path, after: u64) -> io::Result<Journal> {
+    pub(crate) fn create(path: &Path, after: u64) -> io::Result<Journal> {
         if path.try_exists()? {
             return Err(io::Error::new(
                 io::ErrorKind::AlreadyExists,
                 "there is one that is not continued: restart the registry",
             ));
         }
+        Journal::begin(path, after)
+    }
+
+    /// The same in place of one whose changes are all kept elsewhere: a crash leaves the old one or the new
+    /// one.
+    pub(crate) fn begin(path: &Path, after: u64) -> io::Result<Journal> {
         let mut head = Vec::new();
         record::write_head(&mut head, after);
         replace::whole(path, |out| out.write_all(&head))?;
@@ -36,7 +42,7 @@ impl Journal {
     }
 
     /// The one that is there, of which the first `length` bytes have been read and found good.
-    pub(super) fn resume(path: &Path, length: u64) -> io::Result<Journal> {
+    pub(crate) fn resume(path: &Path, length: u64) -> io::Result<Journal> {
         let file = OpenOptions::new().write(true).open(path)?;
         Ok(Journal { path: path.to_owned(), file, length, frayed: true })
     }
@@ -45,7 +51,7 @@ impl Journal {
     ///
     /// # Errors
     /// Nothing of it counts then, and the next call first removes what there may be of it.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         if self.frayed {
             self.cut()?;
         }
@@ -72,7 +78,7 @@ impl Journal {
     }
 
     /// How long it is, in bytes.
-    pub(super) fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
@@ -80,7 +86,7 @@ impl Journal {
     ///
     /// # Errors
     /// It goes on as it was.
-    pub(super) fn set_aside(&mut self, name: &Path) -> io::Result<()> {
+    pub(crate) fn set_aside(&mut self, name: &Path) -> io::Result<()> {
         self.cut()?;
         self.frayed = false;
         if name.try_exists()? {

@@ -3,12 +3,12 @@
 use std::io::{self, Write};
 
 /// Digits of the checksum.
-pub(super) const SUM: usize = 8;
+pub(crate) const SUM: usize = 8;
 /// The checksum and the space after it.
 const FRAME: usize = SUM + 1;
 
 /// Appends a line.
-pub(super) fn write(out: &mut Vec<u8>, json: &[u8]) {
+pub(crate) fn write(out: &mut Vec<u8>, json: &[u8]) {
     // Writing to memory does not fail.
     let _ = write!(out, "{:08x} ", crc32fast::hash(json));
     out.extend_from_slice(json);
@@ -16,7 +16,7 @@ pub(super) fn write(out: &mut Vec<u8>, json: &[u8]) {
 }
 
 /// The JSON text of a line (without its end), if the checksum agrees.
-pub(super) fn read(line: &[u8]) -> Result<&[u8], &'static str> {
+pub(crate) fn read(line: &[u8]) -> Result<&[u8], &'static str> {
     let (frame, json) = line.split_at_checked(FRAME).ok_or("the line is cut short")?;
     let sum = frame.strip_suffix(b" ").and_then(|digits| str::from_utf8(digits).ok());
     // Only the spelling that is written: no sign, no capitals.
@@ -30,7 +30,7 @@ pub(super) fn read(line: &[u8]) -> Result<&[u8], &'static str> {
 }
 
 /// Each line with the offset of its first byte and whether its end is there.
-pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8], bool)> {
+pub(crate) fn split(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8], bool)> {
     let mut offset = 0;
     bytes.split_inclusive(|byte| *byte == b'\n').map(move |line| {
         let at = offset;
@@ -43,18 +43,18 @@ pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8], bool)> 
 }
 
 /// Sums up what is written through it.
-pub(super) struct Summed<W> {
+pub(crate) struct Summed<W> {
     out: W,
     sum: crc32fast::Hasher,
 }
 
 impl<W: Write> Summed<W> {
-    pub(super) fn new(out: W) -> Summed<W> {
+    pub(crate) fn new(out: W) -> Summed<W> {
         Summed { out, sum: crc32fast::Hasher::new() }
     }
 
     /// The checksum of everything so far.
-    pub(super) fn sum(&self) -> u32 {
+    pub(crate) fn sum(&self) -> u32 {
         self.sum.clone().finalize()
     }
 }

@@ -44,12 +44,12 @@ pub(super) struct Recorded {
 }
 
 /// Appends the first line.
-pub(super) fn write_head(out: &mut Vec<u8>, after: u64) {
+pub(crate) fn write_head(out: &mut Vec<u8>, after: u64) {
     line::write(out, format!("{{\"journal\":{FORM},\"after\":{after}}}").as_bytes());
 }
 
 /// Reads the first line.
-pub(super) fn read_head(text: &[u8]) -> Result<u64, String> {
+pub(crate) fn read_head(text: &[u8]) -> Result<u64, String> {
     let head: Head = serde_json::from_slice(line::read(text)?).map_err(|fault| fault.to_string())?;
     match head.journal {
         FORM => Ok(head.after),
@@ -69,23 +69,45 @@ pub(super) fn write(
     Ok(())
 }
 
-/// Reads a change.
-pub(super) fn read(text: &[u8]) -> Result<Recorded, String> {
-    let Entry { batch, change, card } =
-        serde_json::from_slice(line::read(text)?).map_err(|fault| fault.to_string())?;
-    let change = Change::try_from(change)?;
-    let entry = card.map(|card| {
-        // Deeply nested cards were checked when they came; serde_json's own limit of 128 is beyond that.
-        let card: Map<String, Value> = serde_json::from_str(card.get()).map_err(|fault| fault.to_string())?;
-        AgentEntry::from_card(change.path.clone(), card).map_err(|faults| faults.to_string())
-    });
-    Ok(Recorded { batch, entry: entry.transpose()?.map(Arc::new), change })
+/// What stands in a line after the head. Its JSON begins with the batch.
+pub(crate) trait Numbered: Sized {
+    /// Reads it, its checksum included.
+    fn read(text: &[u8]) -> Result<Self, String>;
+
+    /// Each line has the next number.
+    fn number(&self) -> u64;
+
+    /// The number of the first line that was brought to the disk together with this one.
+    fn batch(&self) -> u64;
 }
 
-/// A change that stands at the end of a text that is none, and where it begins.
-pub(super) fn find(text: &[u8]) -> Option<(usize, Recorded)> {
+impl Numbered for Recorded {
+    fn read(text: &[u8]) -> Result<Recorded, String> {
+        let Entry { batch, change, card } =
+            serde_json::from_slice(line::read(text)?).map_err(|fault| fault.to_string())?;
+        let change = Change::try_from(change)?;
+        let entry = card.map(|card| {
+            // Deeply nested cards were checked when they came; serde_json's own limit of 128 is beyond that.
+            let card: Map<String, Value> =
+                serde_json::from_str(card.get()).map_err(|fault| fault.to_string())?;
+            AgentEntry::from_card(change.path.clone(), card).map_err(|faults| faults.to_string())
+        });
+        Ok(Recorded { batch, entry: entry.transpose()?.map(Arc::new), change })
+    }
+
+    fn number(&self) -> u64 {
+        self.change.number
+    }
+
+    fn batch(&self) -> u64 {
+        self.batch
+    }
+}
+
+/// A line that stands at the end of a text that is none, and where it begins.
+pub(crate) fn find<T: Numbered>(text: &[u8]) -> Option<(usize, T)> {
     let begin = b" {\"batch\":";
     let places = text.windows(begin.len()).enumerate().filter(|(_, window)| window == begin);
     let mut starts = places.filter_map(|(place, _)| place.checked_sub(line::SUM));
-    starts.find_map(|start| read(&text[start..]).ok().map(|recorded| (start, recorded)))
+    starts.find_map(|start| T::read(&text[start..]).ok().map(|found| (start, found)))
 }

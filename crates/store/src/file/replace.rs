@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Writes beside the file, then renames over it. The order matters: the data must be on
 /// the disk before the name points to it, and the name before anybody is told. When it fails, the draft
 /// does not stay: it may be what fills the disk.
-pub(super) fn whole(file: &Path, content: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
+pub(crate) fn whole(file: &Path, content: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<()> {
     // What is a link stays one.
     let file = &fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
     let draft = beside(file, "new");
@@ -31,7 +31,7 @@ fn write(draft: &Path, content: impl FnOnce(&mut BufWriter<File>) -> Result<()>)
 }
 
 /// A new file that is nobody else's to read, under this name or the next that is free.
-pub(super) fn new_file(name: &Path) -> Result<(PathBuf, File)> {
+pub(crate) fn new_file(name: &Path) -> Result<(PathBuf, File)> {
     for number in 0_u32.. {
         let name = if number == 0 { name.to_owned() } else { beside(name, &number.to_string()) };
         match private().write(true).create_new(true).open(&name) {
@@ -47,14 +47,14 @@ pub(super) fn new_file(name: &Path) -> Result<(PathBuf, File)> {
 }
 
 /// Cards may be private.
-pub(super) fn private() -> OpenOptions {
+pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
 }
 
 /// What an operator makes as root in the folder of a service must stay the service's.
-pub(super) fn owned_like_folder(file: &File, name: &Path) {
+pub(crate) fn owned_like_folder(file: &File, name: &Path) {
     if let Ok(folder) = fs::metadata(folder_of(name))
         && let Ok(made) = file.metadata()
         && (made.uid(), made.gid()) != (folder.uid(), folder.gid())
@@ -65,7 +65,7 @@ pub(super) fn owned_like_folder(file: &File, name: &Path) {
 }
 
 /// Brings the names in the file's folder to the disk.
-pub(super) fn sync_folder(file: &Path) -> Result<()> {
+pub(crate) fn sync_folder(file: &Path) -> Result<()> {
     File::open(folder_of(file))?.sync_all()
 }
 
@@ -74,7 +74,7 @@ fn folder_of(file: &Path) -> &Path {
 }
 
 /// The file's name with one more ending.
-pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(".");
     name.push(ending);

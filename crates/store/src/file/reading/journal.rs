@@ -5,31 +5,35 @@ use std::path::Path;
 
 use super::{Damage, Torn};
 use crate::file::line;
-use crate::file::record::{self, Recorded};
+use crate::file::record::{self, Numbered};
 
 /// A journal as it was read.
-pub(super) struct Journal {
-    pub(super) after: u64,
-    pub(super) changes: Vec<Recorded>,
+pub(crate) struct Journal<T> {
+    pub(crate) after: u64,
+    pub(crate) changes: Vec<T>,
     /// Bytes up to the torn end.
-    pub(super) good: u64,
+    pub(crate) good: u64,
     length: u64,
 }
 
-impl Journal {
+impl<T: Numbered> Journal<T> {
     /// The number of its last change; of the one before it, when it has none.
-    pub(super) fn end(&self) -> u64 {
-        self.changes.last().map_or(self.after, |last| last.change.number)
+    pub(crate) fn end(&self) -> u64 {
+        self.changes.last().map_or(self.after, Numbered::number)
     }
 
     /// Its torn end.
-    pub(super) fn torn(&self) -> Option<Torn> {
+    pub(crate) fn torn(&self) -> Option<Torn> {
         (self.good < self.length).then(|| Torn { offset: self.good, bytes: self.length - self.good })
     }
 }
 
 /// Reads a journal; only the one that was being written can have a torn end.
-pub(super) fn read(file: &Path, may_be_torn: bool, damage: &mut Vec<Damage>) -> Option<Journal> {
+pub(crate) fn read<T: Numbered>(
+    file: &Path,
+    may_be_torn: bool,
+    damage: &mut Vec<Damage>,
+) -> Option<Journal<T>> {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
         Err(cause) if cause.kind() == ErrorKind::NotFound => return None,
@@ -44,9 +48,9 @@ pub(super) fn read(file: &Path, may_be_torn: bool, damage: &mut Vec<Damage>) -> 
     let head =
         lines.next().ok_or_else(|| "it is empty".to_owned()).and_then(|(_, head, _)| record::read_head(head));
     let after = head.map_err(|reason| damage.push(Damage::at(file, Some(0), reason))).ok();
-    let mut lines: Vec<(u64, Result<Recorded, String>)> = lines
+    let mut lines: Vec<(u64, Result<T, String>)> = lines
         .flat_map(|(offset, text, ended)| {
-            let recorded = if ended { record::read(text) } else { Err("the line has no end".to_owned()) };
+            let recorded = if ended { T::read(text) } else { Err("the line has no end".to_owned()) };
             // Where the end of a line is damaged, the next one looks like a part of it.
             let hidden = if recorded.is_err() && ended { record::find(text) } else { None };
             let hidden = hidden.map(|(place, recorded)| ((offset + place) as u64, Ok(recorded)));
@@ -58,7 +62,7 @@ pub(super) fn read(file: &Path, may_be_torn: bool, damage: &mut Vec<Damage>) -> 
         good = lines[end].0;
         lines.truncate(end);
     }
-    let mut changes: Vec<Recorded> = Vec::with_capacity(lines.len());
+    let mut changes: Vec<T> = Vec::with_capacity(lines.len());
     let mut expected = after.map(|after| after + 1);
     for (offset, line) in lines {
         match line {
@@ -67,7 +71,7 @@ pub(super) fn read(file: &Path, may_be_torn: bool, damage: &mut Vec<Damage>) -> 
                 expected = None;
             }
             Ok(recorded) => {
-                let number = recorded.change.number;
+                let number = recorded.number();
                 if expected.is_some_and(|expected| expected != number) {
                     damage.push(Damage::at(
                         file,
@@ -85,16 +89,16 @@ pub(super) fn read(file: &Path, may_be_torn: bool, damage: &mut Vec<Damage>) -> 
 
 /// The first line of a torn end: one that cannot be read, and after which there is no proof that it once
 /// could. A later batch is one: it was begun only when the batch before was on the disk whole.
-fn torn_end(lines: &[(u64, Result<Recorded, String>)], after: u64) -> Option<usize> {
+fn torn_end<T: Numbered>(lines: &[(u64, Result<T, String>)], after: u64) -> Option<usize> {
     let mut latest_batch = vec![0; lines.len() + 1];
     for (place, (_, line)) in lines.iter().enumerate().rev() {
-        let batch = line.as_ref().map_or(0, |recorded| recorded.batch);
+        let batch = line.as_ref().map_or(0, Numbered::batch);
         latest_batch[place] = batch.max(latest_batch[place + 1]);
     }
     let mut next = after + 1;
     for (place, (_, line)) in lines.iter().enumerate() {
         match line {
-            Ok(recorded) => next = recorded.change.number + 1,
+            Ok(recorded) => next = recorded.number() + 1,
             Err(_) if latest_batch[place] <= next => return Some(place),
             Err(_) => {}
         }
@@ -107,6 +111,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::file::record::Recorded;
     use crate::{Change, What};
 
     /// A journal of records with these batches; `0` is a line that cannot be read.

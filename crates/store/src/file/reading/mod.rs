@@ -1,6 +1,6 @@
 //! Snapshot, history and journals → the catalogue, and everything that is wrong with them.
 
-mod journal;
+pub(crate) mod journal;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -38,17 +38,17 @@ pub(super) struct Reading {
 
 /// The end of a journal that is cut off.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Torn {
-    pub(super) offset: u64,
-    pub(super) bytes: u64,
+pub(crate) struct Torn {
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
 }
 
 /// One place that cannot be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Damage {
-    pub(super) file: PathBuf,
-    pub(super) offset: Option<u64>,
-    pub(super) reason: String,
+pub(crate) struct Damage {
+    pub(crate) file: PathBuf,
+    pub(crate) offset: Option<u64>,
+    pub(crate) reason: String,
 }
 
 impl Damage {
@@ -78,7 +78,7 @@ pub(super) fn read(files: &Files, limits: HistoryLimits, now: u64) -> Reading {
     };
     let folding = journal::read(&files.folding, false, &mut damage);
     let current = journal::read(&files.journal, true, &mut damage);
-    let journals: Vec<&Journal> = [&folding, &current].into_iter().flatten().collect();
+    let journals: Vec<&Journal<Recorded>> = [&folding, &current].into_iter().flatten().collect();
     if damage.is_empty() {
         damage.extend(gap(files, &snapshot, &journals));
     }
@@ -130,7 +130,7 @@ pub(super) fn read(files: &Files, limits: HistoryLimits, now: u64) -> Reading {
 }
 
 /// Changes that neither the snapshot nor the journals hold.
-fn gap(files: &Files, snapshot: &snapshot::Snapshot, journals: &[&Journal]) -> Option<Damage> {
+fn gap(files: &Files, snapshot: &snapshot::Snapshot, journals: &[&Journal<Recorded>]) -> Option<Damage> {
     if let [folding, current] = journals
         && folding.end() != current.after
     {

@@ -43,6 +43,7 @@ enum Auth {
     Nobody,
     Bearer(Secret),
     Basic(String, Secret),
+    Key(Secret),
 }
 
 /// What came back.
@@ -93,6 +94,11 @@ impl Request {
     /// As the holder of this token.
     pub(crate) fn bearer(self, token: &Secret) -> Request {
         Request { auth: Auth::Bearer(token.clone()), ..self }
+    }
+
+    /// As whoever keeps an organisation's directory, by its key.
+    pub(crate) fn api_key(self, key: &Secret) -> Request {
+        Request { auth: Auth::Key(key.clone()), ..self }
     }
 
     /// As this user; name and password go as they are.
@@ -175,6 +181,7 @@ impl Http {
             Auth::Nobody => building,
             Auth::Bearer(token) => building.bearer_auth(token.expose()),
             Auth::Basic(user, password) => building.basic_auth(user, Some(password.expose())),
+            Auth::Key(key) => building.header("X-API-Key", key.expose()),
         };
         if let Some((kind, body)) = request.body {
             building = building.header(header::CONTENT_TYPE, kind).body(body.expose().to_owned());
@@ -199,6 +206,12 @@ impl Http {
     pub(crate) fn run<F: Future>(&self, work: F) -> F::Output {
         self.runtime.block_on(work)
     }
+}
+
+/// A text as one part of a URL's path, or of its query.
+pub(crate) fn segment(text: &str) -> String {
+    // A form writes a blank as '+', which a path would take for a plus.
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// The last of the causes: "connection refused" tells more than "error sending request".
@@ -228,5 +241,10 @@ mod tests {
         }
         assert_eq!(exit(get("http://127.0.0.1:9").header("If-Match", "a\u{1}b")), Some(Exit::WrongUse));
         assert_eq!(exit(get("http://127.0.0.1:9")), Some(Exit::Unreachable));
+    }
+
+    #[test]
+    fn a_segment_stays_one() {
+        assert_eq!(segment("a b/c?d+é"), "a%20b%2Fc%3Fd%2B%C3%A9");
     }
 }

@@ -1,9 +1,12 @@
 //! `agentctl`: a person (or a script) at a terminal. Reads the command line, runs one command, prints once.
 
 mod agents;
+mod confirm;
 mod credentials;
+mod directory;
 mod gateway;
 mod http;
+mod identity;
 mod keycloak;
 mod options;
 mod outcome;
@@ -28,6 +31,7 @@ fn main() -> ExitCode {
     let outcome = match &options.command {
         Command::Agent(command) => agents::run(command, &options.remote, options.json),
         Command::Access(command) => policy::run(command, &options.remote, options.json),
+        Command::Identity(command) => identity::run(command, &options.remote, options.json),
         Command::Token(command) => token::run(command, &options.remote, options.json),
         Command::Keycloak(command) => keycloak::run(command, &options.remote, options.json),
         Command::Completions { shell } => Ok(completions(*shell)),

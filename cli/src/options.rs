@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use crate::agents::{self, AgentCommand};
 use crate::credentials::{Checks, SignIn};
 use crate::gateway::Gateway;
+use crate::identity::{self, IdentityCommand};
 use crate::keycloak::{self, KeycloakCommand};
 use crate::token::{self, TokenCommand};
 
@@ -135,6 +136,9 @@ pub(crate) enum Command {
     /// The access policy: check a file, explain a decision, compare a candidate
     #[command(subcommand, after_help = ACCESS_EXAMPLES)]
     Access(AccessCommand),
+    /// Agents with an identity: their capabilities, budgets and secrets, in the organisation's directory
+    #[command(subcommand, after_help = identity::EXAMPLES)]
+    Identity(IdentityCommand),
     /// The access token: sign in, show who one is
     #[command(subcommand, after_help = token::EXAMPLES)]
     Token(TokenCommand),

@@ -113,6 +113,17 @@ impl Outcomes {
     }
 }
 
+/// The server's own JSON, or the text.
+pub(crate) fn done(json: bool, body: &str, text: impl FnOnce() -> String) -> Report {
+    let text = if json { line(body) } else { text() };
+    Report { text, exit: Exit::Done }
+}
+
+/// JSON on a line of its own.
+pub(crate) fn line(body: &str) -> String {
+    format!("{}\n", body.trim_end())
+}
+
 /// Says something on standard error. Nobody may be reading there, which is no failure.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "agentctl: {line}");

@@ -46,6 +46,12 @@ pub(crate) fn fit<const N: usize>(
     out
 }
 
+/// Facts about one thing, one to a line.
+pub(crate) fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+    facts.iter().map(|(name, fact)| format!("{name:width$}  {}\n", plain(fact))).collect()
+}
+
 /// How many columns standard output has; none where it is no terminal: nothing is cut there.
 pub(crate) fn room() -> Option<usize> {
     let out = io::stdout();

@@ -1,7 +1,5 @@
 //! `agent update`, `toggle` and `delete`: changing what is registered.
 
-use std::io::{self, IsTerminal, Write};
-
 use access::Action;
 use catalog::EntryPath;
 use serde::Deserialize;
@@ -10,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::options::{Delete, Switch, Toggle, Update};
 use super::{address, cards, done, line};
+use crate::confirm::{confirm, somebody_is_there};
 use crate::credentials::Needs;
 use crate::gateway::{Call, Session};
 use crate::http::Method;
@@ -104,7 +103,7 @@ pub(super) fn delete(options: &Delete, remote: &Remote, json: bool) -> Result<Re
         options.paths.iter().map(|path| Needs::on(Action::DeleteAgent, path.clone())).collect();
     let session = Session::open(remote, &needs)?;
     if !options.yes {
-        confirm(&options.paths)?;
+        confirm(options.paths.iter().map(EntryPath::as_str))?;
     }
     let mut outcomes = Outcomes::new(json);
     for path in &options.paths {
@@ -117,31 +116,6 @@ pub(super) fn delete(options: &Delete, remote: &Remote, json: bool) -> Result<Re
         }
     }
     outcomes.end()
-}
-
-/// Where nobody can be asked, `--yes` has to say it.
-fn somebody_is_there() -> Result<(), Failure> {
-    if io::stdin().is_terminal() && io::stderr().is_terminal() {
-        return Ok(());
-    }
-    let line = "nobody can be asked here: say --yes to delete without a question";
-    Err(Failure::new(Exit::WrongUse, line))
-}
-
-/// Asks whoever sits at the terminal.
-fn confirm(paths: &[EntryPath]) -> Result<(), Failure> {
-    let names: Vec<&str> = paths.iter().map(EntryPath::as_str).collect();
-    let mut answer = String::new();
-    let mut ask = || {
-        write!(io::stderr(), "Delete {}? [y/N] ", plain(&names.join(", ")))?;
-        io::stderr().flush()?;
-        io::stdin().read_line(&mut answer)
-    };
-    match ask() {
-        Ok(_) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => Ok(()),
-        Ok(_) => Err(Failure::new(Exit::Refused, "nothing was deleted")),
-        Err(fault) => Err(Failure::new(Exit::Refused, format!("nothing was deleted: {fault}"))),
-    }
 }
 
 #[cfg(test)]

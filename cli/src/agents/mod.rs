@@ -15,7 +15,7 @@ use catalog::EntryPath;
 pub(crate) use self::examples::AGENT as EXAMPLES;
 pub(crate) use self::options::AgentCommand;
 use crate::options::Remote;
-use crate::outcome::{Exit, Failure, Report};
+use crate::outcome::{Failure, Report, done, line};
 
 /// Runs one of the commands.
 pub(crate) fn run(command: &AgentCommand, remote: &Remote, json: bool) -> Result<Report, Failure> {
@@ -36,15 +36,4 @@ pub(crate) fn run(command: &AgentCommand, remote: &Remote, json: bool) -> Result
 /// The address of an agent in the registry's API.
 fn address(path: &EntryPath) -> String {
     format!("/api/agents/{}", path.as_segment())
-}
-
-/// The server's own JSON, or the text.
-fn done(json: bool, body: &str, text: impl FnOnce() -> String) -> Report {
-    let text = if json { line(body) } else { text() };
-    Report { text, exit: Exit::Done }
-}
-
-/// JSON on a line of its own.
-fn line(body: &str) -> String {
-    format!("{}\n", body.trim_end())
 }

@@ -10,8 +10,7 @@ use crate::gateway::{Call, Session};
 use crate::http::Method;
 use crate::options::Remote;
 use crate::outcome::{Failure, Report};
-use crate::plain::plain;
-use crate::table::table;
+use crate::table::{facts, table};
 
 /// The fields a person looks for, and what they are called.
 const FIELDS: [(&str, &str); 18] = [
@@ -53,9 +52,7 @@ fn text(card: &Map<String, Value>, etag: Option<&str>) -> String {
         }
     }
     rows.extend(etag.map(|tag| ("etag", tag.to_owned())));
-    let width = rows.iter().map(|(title, _)| title.len()).max().unwrap_or_default();
-    let mut out: String =
-        rows.iter().map(|(title, value)| format!("{title:width$}  {}\n", plain(value))).collect();
+    let mut out = facts(&rows);
     let skills = card.get("skills").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !skills.is_empty() {
         let cell = |skill: &Value, name: &str| skill.get(name).map(words).unwrap_or_default();

@@ -149,9 +149,7 @@ async fn discover(http: &Http, options: &SignIn, issuer: &str) -> Result<Provide
 async fn own(http: &Http, options: &SignIn, gateway: &Gateway) -> Result<Provider, Trouble> {
     let address = gateway.to_string();
     may_go(options, &address)?;
-    let resource: Option<Resource> = ask(http, &at_root("oauth-protected-resource", &address)).await?;
-    let trusted = resource.map(|resource| resource.authorization_servers).unwrap_or_default();
-    match &trusted[..] {
+    match &named(http, &address).await?[..] {
         [issuer] => return discover(http, options, issuer).await,
         [] => {}
         several => {
@@ -168,6 +166,27 @@ async fn own(http: &Http, options: &SignIn, gateway: &Gateway) -> Result<Provide
         Trouble::lasting(Exit::Credentials, why)
     })?;
     found.provider(&place)
+}
+
+/// Whose tokens the gateway takes: those it names, else the one that is built into its root.
+pub(crate) async fn issuers(
+    http: &Http,
+    options: &SignIn,
+    gateway: &Gateway,
+) -> Result<Vec<String>, Trouble> {
+    let address = gateway.to_string();
+    may_go(options, &address)?;
+    let mut issuers = named(http, &address).await?;
+    if issuers.is_empty() {
+        let built_in: Option<Metadata> = ask(http, &at_root(OAUTH, &address)).await?;
+        issuers.extend(built_in.map(|metadata| metadata.issuer));
+    }
+    Ok(issuers)
+}
+
+async fn named(http: &Http, gateway: &str) -> Result<Vec<String>, Trouble> {
+    let resource: Option<Resource> = ask(http, &at_root("oauth-protected-resource", gateway)).await?;
+    Ok(resource.map(|resource| resource.authorization_servers).unwrap_or_default())
 }
 
 async fn ask<T: DeserializeOwned>(http: &Http, place: &str) -> Result<Option<T>, Trouble> {

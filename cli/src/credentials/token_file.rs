@@ -75,7 +75,7 @@ pub(crate) fn write(file: &Path, granted: &Granted, now: u64) -> Result<(), File
 }
 
 /// Says in one line that others may read a secret, if they may.
-pub(super) fn warn_of_readers(file: &Path, what: &str) {
+pub(crate) fn warn_of_readers(file: &Path, what: &str) {
     if file.metadata().is_ok_and(|file| file.mode() & 0o077 != 0) {
         say_readable(file, what);
     }

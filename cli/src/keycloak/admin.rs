@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::options::Server;
 use crate::credentials::{SignIn, may_go, realm_at, token_endpoint, variable};
-use crate::http::{Answer, Http, Method, Request, Silence, StatusCode};
+use crate::http::{Answer, Http, Method, Request, Silence, StatusCode, segment};
 use crate::outcome::{Exit, Failure};
 use crate::plain::plain;
 
@@ -216,20 +216,4 @@ fn why(answer: &Answer) -> String {
     let problem: Option<Problem> = serde_json::from_str(&answer.body).ok();
     let told = problem.and_then(|problem| problem.message.or(problem.error_description).or(problem.error));
     told.map_or_else(|| format!("no reason was given ({})", answer.status), |told| plain(&told))
-}
-
-/// A text as one part of a URL's path, or of its query.
-pub(super) fn segment(text: &str) -> String {
-    // A form writes a blank as '+', which a path would take for a plus.
-    url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_segment_stays_one() {
-        assert_eq!(segment("a b/c?d+é"), "a%20b%2Fc%3Fd%2B%C3%A9");
-    }
 }

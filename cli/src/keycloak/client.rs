@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::admin::{Admin, segment};
+use super::admin::Admin;
 use super::fit;
 use super::steps::Step;
+use crate::http::segment;
 use crate::outcome::Failure;
 
 /// A client as Keycloak keeps it.

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::admin::{Admin, segment};
+use super::admin::Admin;
 use super::client::{Client, account};
 use super::steps::Step;
+use crate::http::segment;
 use crate::outcome::Failure;
 
 /// More groups than any account is in.

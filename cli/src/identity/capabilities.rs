@@ -1,0 +1,95 @@
+//! `identity grant` and `revoke`: what an agent may do. Both may be run again and again.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::address;
+use super::agent::list;
+use super::options::Capabilities;
+use crate::directory::Directory;
+use crate::http::Method;
+use crate::options::Remote;
+use crate::outcome::{Exit, Failure, Report};
+use crate::plain::plain;
+
+/// The capabilities of an agent, as the admin API calls them.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Held {
+    agent_id: String,
+    scopes: Vec<String>,
+}
+
+/// Which of the wished ones are news, and the list that comes of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Change {
+    news: Vec<String>,
+    rest: Vec<String>,
+    scopes: Vec<String>,
+}
+
+/// Gives an agent capabilities.
+pub(super) fn grant(options: &Capabilities, remote: &Remote, json: bool) -> Result<Report, Failure> {
+    let words = Words { done: "granted", not: "held already" };
+    change(options, remote, json, &words, |held, wished| {
+        let (news, rest): (Vec<_>, _) = distinct(wished).into_iter().partition(|one| !held.contains(one));
+        let scopes = [held, &news[..]].concat();
+        Change { news, rest, scopes }
+    })
+}
+
+/// Takes capabilities away from an agent.
+pub(super) fn revoke(options: &Capabilities, remote: &Remote, json: bool) -> Result<Report, Failure> {
+    let words = Words { done: "revoked", not: "not held" };
+    change(options, remote, json, &words, |held, wished| {
+        let (news, rest): (Vec<_>, _) = distinct(wished).into_iter().partition(|one| held.contains(one));
+        let scopes = held.iter().filter(|one| !news.contains(one)).cloned().collect();
+        Change { news, rest, scopes }
+    })
+}
+
+/// What is said of what was done, and of what was so already.
+struct Words {
+    done: &'static str,
+    not: &'static str,
+}
+
+/// The list is replaced as a whole, and nothing in the API says that it is still the one that was read: of two who
+/// change it at once, the later one's list holds. So what the server says afterwards is told, and not what was sent.
+fn change(
+    options: &Capabilities,
+    remote: &Remote,
+    json: bool,
+    words: &Words,
+    change: impl Fn(&[String], &[String]) -> Change,
+) -> Result<Report, Failure> {
+    let directory = Directory::open(remote, &options.keeper)?;
+    let path = format!("{}/scopes", address(&options.id));
+    let mut held: Held = directory.get(&path, "the capabilities")?.data()?;
+    let Change { news, rest, scopes } = change(&held.scopes, &options.capabilities);
+    if !news.is_empty() {
+        let body = json!({"scopes": scopes});
+        held = directory.send(Method::PUT, &path, Some(&body), "the change of capabilities")?.data()?;
+    }
+    let text = if json {
+        let told = json!({"data": {"agentId": held.agent_id, "scopes": held.scopes},
+            words.done: news, "changed": !news.is_empty()});
+        format!("{told}\n")
+    } else {
+        let line = |did: &str, one: &String| format!("{did:<12}  {}\n", plain(one));
+        let did: String = news.iter().map(|one| line(words.done, one)).collect();
+        let so: String = rest.iter().map(|one| line(words.not, one)).collect();
+        format!("{did}{so}{}: {}\n", plain(&held.agent_id), plain(&list(&held.scopes)))
+    };
+    Ok(Report { text, exit: Exit::Done })
+}
+
+fn distinct(words: &[String]) -> Vec<String> {
+    let mut once: Vec<String> = Vec::new();
+    for word in words {
+        if !once.contains(word) {
+            once.push(word.clone());
+        }
+    }
+    once
+}

@@ -14,6 +14,7 @@ mod plain;
 mod policy;
 mod progress;
 mod table;
+mod targets;
 mod token;
 
 use std::io::{self, IsTerminal, Write};
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Agent(command) => agents::run(command, &options.remote, options.json),
         Command::Access(command) => policy::run(command, &options.remote, options.json),
         Command::Identity(command) => identity::run(command, &options.remote, options.json),
+        Command::McpTarget(command) => targets::run(command, &options.remote, options.json),
         Command::Token(command) => token::run(command, &options.remote, options.json),
         Command::Keycloak(command) => keycloak::run(command, &options.remote, options.json),
         Command::Completions { shell } => Ok(completions(*shell)),

@@ -13,6 +13,7 @@ use crate::credentials::{Checks, SignIn};
 use crate::gateway::Gateway;
 use crate::identity::{self, IdentityCommand};
 use crate::keycloak::{self, KeycloakCommand};
+use crate::targets::{self, TargetCommand};
 use crate::token::{self, TokenCommand};
 
 const EXAMPLES: &str = "\
@@ -139,6 +140,9 @@ pub(crate) enum Command {
     /// Agents with an identity: their capabilities, budgets and secrets, in the organisation's directory
     #[command(subcommand, after_help = identity::EXAMPLES)]
     Identity(IdentityCommand),
+    /// MCP servers that agents with an identity can get tokens for
+    #[command(subcommand, after_help = targets::EXAMPLES)]
+    McpTarget(TargetCommand),
     /// The access token: sign in, show who one is
     #[command(subcommand, after_help = token::EXAMPLES)]
     Token(TokenCommand),

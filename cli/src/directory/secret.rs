@@ -31,6 +31,8 @@ pub(crate) struct Once<'o> {
     pub(crate) field: &'static str,
     /// What people call it.
     pub(crate) title: &'static str,
+    /// Whether the file of the secret that goes may become its file.
+    pub(crate) replaces: bool,
     /// The command that makes another one, if this one is lost.
     pub(crate) again: String,
 }
@@ -103,8 +105,9 @@ impl Once<'_> {
                     data.shift_remove(self.field);
                 }
                 let body = answer.to_string();
-                // Whoever was asked to, has made sure of what may be replaced.
-                if let Err(fault) = files::replace(file, format!("{secret}\n").as_bytes()) {
+                // A file may have come there since it was looked at: another secret, written by another command.
+                let write = if self.replaces { files::replace } else { files::write_new };
+                if let Err(fault) = write(file, format!("{secret}\n").as_bytes()) {
                     let (title, again) = (self.title, &self.again);
                     let message = format!("the {title} is not written: {fault}: '{again}' makes another");
                     let told = done(json, &body, || facts(&rows)).text;

@@ -18,7 +18,7 @@ pub(super) fn create(options: &Create, remote: &Remote, json: bool) -> Result<Re
     let directory = Directory::open(remote, &options.keeper)?;
     let given = directory.send(Method::POST, AGENTS, Some(&wish(options)), "the new identity")?;
     let agent: Agent = given.data()?;
-    once(&options.secret, &agent.agent_id).told(&given, agent.rows(), json)
+    once(&options.secret, &agent.agent_id, false).told(&given, agent.rows(), json)
 }
 
 /// What is asked for: what was not said is the server's to choose.
@@ -69,10 +69,10 @@ pub(super) fn rotate(options: &Rotate, remote: &Remote, json: bool) -> Result<Re
     rows.extend(rotated.client_id.map(|client| ("client", client)));
     let ends = rotated.previous_expires_at.map_or("has ended".to_owned(), |at| format!("ends {}", until(at)));
     rows.push(("old secret", ends));
-    once(&options.secret, &rotated.agent_id).told(&given, rows, json)
+    once(&options.secret, &rotated.agent_id, true).told(&given, rows, json)
 }
 
-fn once<'o>(out: &'o SecretOut, id: &str) -> Once<'o> {
+fn once<'o>(out: &'o SecretOut, id: &str, replaces: bool) -> Once<'o> {
     let again = format!("agentctl identity rotate {}", plain(id));
-    Once { out, field: "clientSecret", title: "client secret", again }
+    Once { out, field: "clientSecret", title: "client secret", replaces, again }
 }

@@ -18,7 +18,7 @@ pub(super) fn create(options: &Create, remote: &Remote, json: bool) -> Result<Re
     let wish = target::new(&options.name, options.slug.as_deref(), &options.resource_uri, &options.fields);
     let given = directory.send(Method::POST, TARGETS, Some(&wish), "the new MCP server")?;
     let target: Target = given.data()?;
-    once(&options.secret, &target.id).told(&given, target.rows(), json)
+    once(&options.secret, &target.id, false).told(&given, target.rows(), json)
 }
 
 #[derive(Deserialize)]
@@ -33,10 +33,10 @@ pub(super) fn rotate(options: &Rotate, remote: &Remote, json: bool) -> Result<Re
     let path = format!("{}/rotate-credentials", address(&options.id));
     let given = directory.send(Method::POST, &path, None, "the new secret")?;
     let Rotated { id } = given.data()?;
-    once(&options.secret, &id).told(&given, vec![("target", id.clone())], json)
+    once(&options.secret, &id, true).told(&given, vec![("target", id.clone())], json)
 }
 
-fn once<'o>(out: &'o SecretOut, id: &str) -> Once<'o> {
+fn once<'o>(out: &'o SecretOut, id: &str, replaces: bool) -> Once<'o> {
     let again = format!("agentctl mcp-target rotate {}", plain(id));
-    Once { out, field: "introspectionSecret", title: "introspection secret", again }
+    Once { out, field: "introspectionSecret", title: "introspection secret", replaces, again }
 }

@@ -139,6 +139,25 @@ fn a_file_that_holds_something_else_is_left_alone() {
 }
 
 #[test]
+fn a_secret_that_cannot_be_written_is_told_with_what_to_do() {
+    let desk = keeper();
+    let file = desk.path("secret");
+    // Another command has written another secret there, while this one was asking.
+    let server = directory(move |_, _| {
+        fs::write(&file, "ags_other").expect("it can be written");
+        (201, json!({"data": agent_with(&json!({"clientSecret": MADE}))}))
+    });
+    for (more, part) in [(&[][..], "agent          agt_1\n"), (&["--json"], "\"agentId\":\"agt_1\"")] {
+        let run = keep(&desk, &server, &[&CREATE[..], &["--secret-out", "secret"], more].concat()).ends(1);
+        assert!(run.out.contains(part) && !run.out.contains(MADE), "{}", run.out);
+        let parts = ["secret: exists already", "'agentctl identity rotate agt_1' makes another"];
+        assert!(parts.iter().all(|part| run.err.contains(part)) && !run.err.contains(MADE), "{}", run.err);
+        assert_eq!(fs::read_to_string(desk.path("secret")).expect("it is there"), "ags_other");
+        fs::remove_file(desk.path("secret")).expect("it is ours");
+    }
+}
+
+#[test]
 fn where_somebody_else_keeps_the_secrets_there_is_none() {
     let server = directory(|_, _| (201, json!({"data": agent()})));
     let desk = keeper();

@@ -117,7 +117,7 @@ fn main() {
     let config = Config::load(&Cli::parse_from(open.into_iter().chain(flags)).options).unwrap();
 
     let ours = Server::start(async move |tell| {
-        let app = App::build(config, system_clock(), system_random()).unwrap();
+        let app = App::build(config, system_clock(), system_random()).await.unwrap();
         let any = "127.0.0.1:0".parse().unwrap();
         let doors = Doors::open(any, any).await.unwrap();
         tell.send(doors.addresses().unwrap().0).unwrap();

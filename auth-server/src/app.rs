@@ -1,5 +1,6 @@
 //! Everything a request may need, built once by `main` or by a test.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,11 +8,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use access::{LivePolicy, Offered};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use boot::Secret;
 use boot::audit::Audit;
 use boot::watch::FileWatch;
+use store::directory::DirectoryStore;
 use token::{Clock, RemoteKeys, Signer, SigningAlgorithm};
 
+use crate::agents::Agents;
 use crate::config::Config;
+use crate::directory;
 use crate::grants::Embedded;
 use crate::issuers::Trusted;
 use crate::keys;
@@ -24,6 +29,8 @@ pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 /// The server's state.
 pub struct App {
     pub(crate) public_url: String,
+    /// The state folder.
+    pub(crate) state: PathBuf,
     pub(crate) x_authorization: bool,
     pub(crate) policy: LivePolicy,
     /// Where refused requests are recorded.
@@ -42,11 +49,12 @@ pub struct App {
 }
 
 impl App {
-    /// Builds the state; makes the signing keys at the first start. Nothing is fetched yet.
+    /// Builds the state; makes the signing keys and the organisation's key at the first start. No keys are
+    /// fetched yet.
     ///
     /// # Errors
     /// Every fault found, one line each.
-    pub fn build(config: Config, clock: Clock, random: Random) -> Result<App, Vec<String>> {
+    pub async fn build(config: Config, clock: Clock, random: Random) -> Result<App, Vec<String>> {
         let mut faults = Vec::new();
         let changes = Arc::new(AtomicU64::new(0));
         let mut issuers = Vec::new();
@@ -63,16 +71,24 @@ impl App {
         let identity = keys::load_or_make(&config.state, "identity", SigningAlgorithm::EdDsa)
             .map_err(|fault| faults.push(fault))
             .ok();
-        let embedded = config.clients.as_ref().map(|clients| Embedded::build(&config, clients));
+        let agents = match open_directory(&config, &clock, &random, &changes).await {
+            Ok(agents) => agents,
+            Err(fault) => {
+                faults.push(fault);
+                None
+            }
+        };
+        let embedded = config.issues_tokens().then(|| Embedded::build(&config, agents));
         let embedded = embedded.transpose().map_err(|fault| faults.push(fault)).ok();
         let audit =
             Audit::start(&config.audit).map_err(|fault| faults.push(format!("--audit: {fault}"))).ok();
         let (Some(identity), Some(embedded), true) = (identity, embedded, faults.is_empty()) else {
             return Err(faults);
         };
-        issuers.extend(embedded.as_ref().map(|embedded| Trusted::embedded(embedded.as_issuer())));
+        issuers.extend(embedded.as_ref().map(|embedded| Trusted::embedded(embedded.as_issuer().clone())));
         Ok(App {
             public_url: config.public_url,
+            state: config.state,
             x_authorization: config.x_authorization,
             policy: LivePolicy::new(config.policy, config.strict_policy, clock()),
             audit: audit.unwrap_or_default(),
@@ -131,6 +147,18 @@ impl App {
         self.embedded.as_ref().filter(|issuer| issuer.org == org)
     }
 
+    /// Ends well: what the directory has acknowledged comes to rest.
+    pub async fn close(&self) {
+        if let Some(agents) = self.agents() {
+            agents.store().close().await;
+        }
+    }
+
+    /// The directory of agents, if there is one.
+    pub(crate) fn agents(&self) -> Option<&Agents> {
+        self.embedded.as_ref()?.agents.as_ref()
+    }
+
     /// The time, in seconds since the epoch.
     pub(crate) fn now(&self) -> u64 {
         (self.clock)()
@@ -138,10 +166,42 @@ impl App {
 
     /// A name nobody can guess, for a `jti`: 128 bits.
     pub(crate) fn unique(&self) -> String {
+        unique(&self.random)
+    }
+
+    /// A name for good: 128 random bits in hex behind a prefix.
+    pub(crate) fn name(&self, prefix: &str) -> String {
         let mut bytes = [0; 16];
         (self.random)(&mut bytes);
-        URL_SAFE_NO_PAD.encode(bytes)
+        bytes.iter().fold(prefix.to_owned(), |name, byte| format!("{name}{byte:02x}"))
     }
+}
+
+fn unique(random: &Random) -> String {
+    let mut bytes = [0; 16];
+    random(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Opens the directory of agents, if there is to be one. Whoever takes a right there counts `changes` up, so
+/// that what was proven before is proven anew.
+async fn open_directory(
+    config: &Config,
+    clock: &Clock,
+    random: &Random,
+    changes: &Arc<AtomicU64>,
+) -> Result<Option<Agents>, String> {
+    let Some(agents) = &config.agents else { return Ok(None) };
+    boot::files::private_folder(&config.state).map_err(|fault| fault.to_string())?;
+    let (clock, changes) = (Arc::clone(clock), Arc::clone(changes));
+    let opened = match &agents.database {
+        None => store::directory::open_file(&config.state, clock, changes).await,
+        Some(database) => store::directory::open_postgres(database.options(clock, changes)).await,
+    };
+    let store: Arc<dyn DirectoryStore> = opened.map_err(|fault| fault.to_string())?;
+    let key = Secret::new(format!("{}{}{}", directory::PREFIX, unique(random), unique(random)));
+    directory::first_key(&*store, &config.state, key).await?;
+    Ok(Some(Agents::new(store)))
 }
 
 /// The system's clock.

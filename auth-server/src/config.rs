@@ -11,8 +11,10 @@ use clap::{Args, Parser, Subcommand};
 use token::SigningAlgorithm;
 use url::Url;
 
+mod agents;
 mod files;
 
+pub use agents::{AgentsConfig, AgentsMode, AgentsOptions, Database, SecretKeeper, StoreKind};
 pub use files::{AudienceEntry, ClientEntry, IssuerEntry, ScopeClaim};
 
 /// Answers nginx at /validate and issues tokens.
@@ -32,6 +34,8 @@ pub struct Cli {
 pub enum Command {
     /// Read a client's secret from standard input (one line) and print its argon2id hash for the clients file.
     HashSecret,
+    /// Make or change the tables of the directory's database, and end.
+    Migrate,
 }
 
 /// What can be configured. All values are texts here, so that all faults can be told together.
@@ -61,7 +65,8 @@ pub struct Options {
     /// Where refused requests are recorded, one JSON line each: a file, or - for standard output.
     #[arg(long, env = "AUTH_SERVER_AUDIT", value_name = "FILE")]
     pub audit: Option<AuditTo>,
-    /// Clients of the embedded issuer (YAML: clients: [{client_id, secret_hash, groups}]). Turns the issuer on.
+    /// Clients of the embedded issuer (YAML: clients: [{client_id, secret_hash, groups}]). Turns the issuer on,
+    /// and the directory of agents with it.
     #[arg(long, env = "AUTH_SERVER_CLIENTS", value_name = "FILE")]
     pub clients: Option<PathBuf>,
     /// Issuers whose tokens are believed, e.g. Keycloak (YAML list of: issuer, aliases, jwks_uri,
@@ -74,6 +79,9 @@ pub struct Options {
     /// What the embedded issuer signs with: ES256 or RS256.
     #[arg(long, env = "AUTH_SERVER_SIGNING_ALGORITHM", default_value = "ES256")]
     pub signing_algorithm: String,
+    /// The directory of agents.
+    #[command(flatten)]
+    pub agents: AgentsOptions,
     /// Read a token from X-Authorization too; one in Authorization must then be the same.
     #[arg(long, env = "AUTH_SERVER_X_AUTHORIZATION", value_parser = BoolishValueParser::new())]
     pub x_authorization: bool,
@@ -109,8 +117,10 @@ pub struct Config {
     pub strict_policy: bool,
     /// Where refused requests are recorded.
     pub audit: AuditTo,
-    /// The embedded issuer's clients; `None` when it is off.
+    /// Clients of the embedded issuer beside the directory's agents; `None` when there is no file of them.
     pub clients: Option<Vec<ClientEntry>>,
+    /// The directory of agents; `None` when it is off.
+    pub agents: Option<AgentsConfig>,
     /// The other issuers.
     pub issuers: Vec<IssuerEntry>,
     /// In seconds.
@@ -122,6 +132,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether tokens are issued here.
+    pub fn issues_tokens(&self) -> bool {
+        self.clients.is_some() || self.agents.is_some()
+    }
+
     /// The name of the embedded issuer, the `iss` of its tokens.
     pub fn embedded_issuer(&self) -> String {
         embedded_issuer(&self.public_url, &self.org)
@@ -147,13 +162,21 @@ impl Config {
             .and_then(|path| faults.policy(path, options.strict_policy));
         let clients = options.clients.as_deref().map(|path| files::clients(path, &mut faults.0));
         let issuers = options.issuers.as_deref().map(|path| files::issuers(path, &mut faults.0));
-        if clients.is_none() && issuers.is_none() {
+        let agents = options.agents.chosen(clients.is_some(), &mut faults.0);
+        if clients.is_none() && issuers.is_none() && agents.is_none() {
             faults.0.push("nobody could sign in: give --clients, --issuers or both".to_owned());
         }
+        let from_keycloak =
+            agents.as_ref().is_some_and(|agents| matches!(agents.secrets, SecretKeeper::Keycloak { .. }));
+        if from_keycloak && issuers.is_none() {
+            faults
+                .0
+                .push("--agents keycloak needs --issuers with the realm whose tokens are read".to_owned());
+        }
         let issuers = issuers.unwrap_or_default();
-        let embedded = match (&public_url, &org, &clients) {
-            (Some(public_url), Some(org), Some(_)) => Some(embedded_issuer(public_url, org)),
-            (_, _, None) | (None, _, _) | (_, None, _) => None,
+        let embedded = match (&public_url, &org, clients.is_some() || agents.is_some()) {
+            (Some(public_url), Some(org), true) => Some(embedded_issuer(public_url, org)),
+            (_, _, false) | (None, _, _) | (_, None, _) => None,
         };
         files::distinct(embedded.as_deref(), &issuers, &mut faults.0);
         match (listen, admin_listen, public_url, org, lifetime, algorithm, state, policy) {
@@ -179,6 +202,7 @@ impl Config {
                     strict_policy: options.strict_policy,
                     audit: options.audit.clone().unwrap_or_default(),
                     clients,
+                    agents,
                     issuers,
                     token_lifetime,
                     signing_algorithm,

@@ -6,14 +6,15 @@ use serde_json::json;
 use token::SigningAlgorithm;
 
 use crate::app::App;
+use crate::grants::{Embedded, TOKEN_EXCHANGE};
 use crate::validate::{Field, Target};
 
 /// The well-known name of RFC 9728 section 3.
 pub(crate) const PROTECTED_RESOURCE: &str = "oauth-protected-resource";
 
-/// The metadata of an issuer.
-pub(crate) fn metadata(issuer: &str, algorithm: SigningAlgorithm) -> String {
-    json!({
+/// The metadata of an issuer; with a directory of agents there is more to be had.
+pub(crate) fn metadata(issuer: &str, algorithm: SigningAlgorithm, has_agents: bool) -> String {
+    let mut metadata = json!({
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/oauth/token"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
@@ -23,8 +24,42 @@ pub(crate) fn metadata(issuer: &str, algorithm: SigningAlgorithm) -> String {
         "response_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [algorithm.name()],
-    })
-    .to_string()
+    });
+    if has_agents {
+        metadata["grant_types_supported"] = json!(["client_credentials", TOKEN_EXCHANGE]);
+        // An exchange needs no client: the subject token is its credential.
+        metadata["token_endpoint_auth_methods_supported"] =
+            json!(["client_secret_basic", "client_secret_post", "none"]);
+        for (name, path) in [
+            ("userinfo_endpoint", "userinfo"),
+            ("revocation_endpoint", "revoke"),
+            ("introspection_endpoint", "introspect"),
+        ] {
+            metadata[name] = format!("{issuer}/oauth/{path}").into();
+        }
+    }
+    metadata.to_string()
+}
+
+/// The metadata of an MCP server of the directory (RFC 9728 section 2), or of the issuer's own API.
+pub(crate) fn resource(issuer: &Embedded, slug: Option<&str>) -> Option<String> {
+    let directory = issuer.agents.as_ref()?.now();
+    let (resource, scopes) = match slug {
+        None => (issuer.name.clone(), None),
+        Some(slug) => {
+            let target = directory.target_named(slug)?;
+            (target.resource_uri.clone(), Some(target.scopes().map(str::to_owned).collect::<Vec<_>>()))
+        }
+    };
+    let mut metadata = json!({
+        "resource": resource,
+        "authorization_servers": [issuer.name],
+        "bearer_methods_supported": ["header"],
+    });
+    if let Some(scopes) = scopes {
+        metadata["scopes_supported"] = json!(scopes);
+    }
+    Some(metadata.to_string())
 }
 
 /// The metadata of the issuer at this path, as asked for at the root of its host (RFC 8414

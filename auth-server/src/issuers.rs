@@ -17,6 +17,8 @@ pub(crate) struct Trusted {
     pub(crate) method: String,
     groups_claim: String,
     scope_claim: ScopeClaim,
+    /// Whether it is our own issuer, whose tokens speak of the directory.
+    own: bool,
 }
 
 impl Trusted {
@@ -48,14 +50,19 @@ impl Trusted {
             keys: Arc::new(keys.clone()),
         };
         let (method, groups_claim, scope_claim) = (entry.method, entry.groups_claim, entry.scope_claim);
-        Ok((Trusted { issuer, method, groups_claim, scope_claim }, keys))
+        Ok((Trusted { issuer, method, groups_claim, scope_claim, own: false }, keys))
     }
 
     /// Our own issuer: it grants our scopes and no others, so its `scope` is believed. That
     /// is how a narrowed token stays narrow: it has a `scope` and no groups.
     pub(crate) fn embedded(issuer: Issuer) -> Trusted {
         let (method, groups_claim) = ("embedded".to_owned(), "groups".to_owned());
-        Trusted { issuer, method, groups_claim, scope_claim: ScopeClaim::Trusted }
+        Trusted { issuer, method, groups_claim, scope_claim: ScopeClaim::Trusted, own: true }
+    }
+
+    /// Whether it is our own issuer.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own
     }
 
     /// The principal that claims of this issuer speak of, and their `sub`.

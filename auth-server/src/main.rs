@@ -19,6 +19,7 @@ async fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command {
         Some(Command::HashSecret) => hash().map_err(|fault| vec![fault]),
+        Some(Command::Migrate) => migrate(&cli.options).await.map_err(|fault| vec![fault]),
         None => run(&cli.options).await,
     };
     match done {
@@ -42,7 +43,7 @@ async fn run(options: &Options) -> Result<(), Vec<String>> {
     }
     let watch = FileWatch::new(&config.policy_file);
     let (listen, admin_listen) = (config.listen, config.admin_listen);
-    let app = Arc::new(App::build(config, system_clock(), system_random())?);
+    let app = Arc::new(App::build(config, system_clock(), system_random()).await?);
     let doors = Doors::open(listen, admin_listen).await.map_err(one)?;
     app.keep_keys_fresh();
     announce(options, &doors).map_err(one)?;
@@ -50,12 +51,13 @@ async fn run(options: &Options) -> Result<(), Vec<String>> {
         let app = Arc::clone(&app);
         async move { app.follow_policy(watch).await }
     });
-    serve(doors, app, async {
+    serve(doors, Arc::clone(&app), async {
         let signal = stop.wait().await;
         tracing::info!(signal, "stopping");
     })
     .await;
     following.abort();
+    app.close().await;
     Ok(())
 }
 
@@ -71,6 +73,15 @@ fn announce(options: &Options, doors: &Doors) -> Result<(), String> {
         std::io::stdout(),
         "auth-server listens on http://{main}, for the operator on http://{admin}"
     );
+    Ok(())
+}
+
+async fn migrate(options: &Options) -> Result<(), String> {
+    let url = options.agents.database_url()?;
+    store::postgres::migrate(&url, store::postgres::Follow::Listen)
+        .await
+        .map_err(|fault| fault.to_string())?;
+    println!("the tables are as this version needs them");
     Ok(())
 }
 

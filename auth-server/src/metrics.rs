@@ -21,6 +21,10 @@ pub(crate) struct Metrics {
     pub(crate) cached: Counter,
     /// Access tokens issued.
     pub(crate) issued: Counter,
+    /// Tokens bound to an MCP server, issued in exchange for others.
+    pub(crate) exchanged: Counter,
+    /// Tokens revoked.
+    pub(crate) revoked: Counter,
     /// Token requests refused.
     pub(crate) grants_refused: Counter,
     policy_generation: Gauge,
@@ -50,6 +54,8 @@ impl Metrics {
         };
         let cached = plain("validate_cached", "Tokens whose proof was still in the cache");
         let issued = plain("tokens_issued", "Access tokens issued");
+        let exchanged = plain("tokens_exchanged", "Tokens issued that are bound to an MCP server");
+        let revoked = plain("tokens_revoked", "Tokens revoked");
         let grants_refused = plain("grants_refused", "Token requests refused");
         let mut state = |name: &str, help: &str| {
             let gauge = Gauge::default();
@@ -77,6 +83,8 @@ impl Metrics {
             failed,
             cached,
             issued,
+            exchanged,
+            revoked,
             grants_refused,
         }
     }

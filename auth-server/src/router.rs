@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
@@ -22,13 +22,16 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::agents::{self, AgentCall, IdentityError};
 use crate::app::App;
-use crate::grants::{self, TokenRequest, Unread};
+use crate::asked::{Asked, Unread};
+use crate::directory::{self, DirectoryCall};
+use crate::grants::{self, GrantCall};
 use crate::reply::Reply;
 use crate::validate::{self, Field, Raw};
 use crate::{admin, discovery};
 
-/// The largest body of a token request, in bytes.
+/// The largest body that is read at all, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(10);
@@ -124,8 +127,25 @@ enum Place<'p> {
     Validate,
     Health,
     IdentityKeys,
-    Token {
+    /// The token endpoint and those beside it.
+    Grant {
         org: &'p str,
+        call: GrantCall,
+    },
+    /// What agents ask with their own tokens.
+    Agent {
+        org: &'p str,
+        call: AgentCall,
+    },
+    /// The admin API; which call it is, the method says.
+    Directory {
+        org: &'p str,
+        rest: Vec<&'p str>,
+    },
+    /// An MCP server of the directory, or the issuer's own API.
+    Resource {
+        org: &'p str,
+        slug: Option<&'p str>,
     },
     Metadata {
         org: &'p str,
@@ -160,7 +180,7 @@ impl Place<'_> {
                 _ => Place::Nothing,
             };
         }
-        let mut segments = [""; 8];
+        let mut segments = [""; 10];
         let mut count = 0;
         for segment in path.split('/').filter(|segment| !segment.is_empty()) {
             if count == segments.len() {
@@ -173,18 +193,72 @@ impl Place<'_> {
             (Door::Main, ["validate"]) => Place::Validate,
             (Door::Main, ["health"]) => Place::Health,
             (Door::Main, ["identity", "jwks.json"]) => Place::IdentityKeys,
-            (Door::Main, ["orgs" | "t", org, "api", "v1", "oauth", "token"]) => Place::Token { org },
-            (Door::Main, ["orgs" | "t", org, "api", "v1", ".well-known", document]) => match *document {
-                "openid-configuration" | "oauth-authorization-server" => Place::Metadata { org },
-                "jwks.json" => Place::IssuerKeys { org },
-                _ => Place::Nothing,
-            },
+            (Door::Main, ["orgs" | "t", org, "api", "v1", rest @ ..]) => Place::of_issuer(org, rest),
             (Door::Admin, ["live"]) => Place::Live,
             (Door::Admin, ["ready"]) => Place::Ready,
             (Door::Admin, ["metrics"]) => Place::Metrics,
             _ => Place::Nothing,
         }
     }
+
+    /// The table of paths below an organisation's two mounts.
+    fn of_issuer<'p>(org: &'p str, rest: &[&'p str]) -> Place<'p> {
+        let grant = |call| Place::Grant { org, call };
+        let agent = |call| Place::Agent { org, call };
+        match rest {
+            ["oauth", "token"] => grant(GrantCall::Token),
+            ["oauth", "revoke"] => grant(GrantCall::Revoke),
+            ["oauth", "introspect"] => grant(GrantCall::Introspect),
+            ["oauth", "userinfo"] => agent(AgentCall::Userinfo),
+            ["agents", "ask"] => agent(AgentCall::Ask),
+            ["agents", "me"] => agent(AgentCall::Me),
+            ["agents", "me", "usage"] => agent(AgentCall::Usage),
+            ["agents", "register"] => agent(AgentCall::Register),
+            ["admin", rest @ ..] => Place::Directory { org, rest: rest.to_vec() },
+            [".well-known", "openid-configuration" | "oauth-authorization-server"] => Place::Metadata { org },
+            [".well-known", "jwks.json"] => Place::IssuerKeys { org },
+            [".well-known", discovery::PROTECTED_RESOURCE] => Place::Resource { org, slug: None },
+            [".well-known", discovery::PROTECTED_RESOURCE, slug] => Place::Resource { org, slug: Some(slug) },
+            _ => Place::Nothing,
+        }
+    }
+}
+
+/// The table of the admin API: a path and a method are one call. `Err` has the methods that there are.
+fn directory_call<'p>(rest: &[&'p str], method: &Method) -> Result<DirectoryCall<'p>, Option<&'static str>> {
+    use DirectoryCall as Call;
+    let call = match (rest, method.as_str()) {
+        (["agents"], "GET") => Call::ListAgents,
+        (["agents"], "POST") => Call::CreateAgent,
+        (["agents", name], "GET") => Call::ShowAgent(name),
+        (["agents", name], "PUT") => Call::ReplaceAgent(name),
+        (["agents", name], "PATCH") => Call::ChangeAgent(name),
+        (["agents", name], "DELETE") => Call::RemoveAgent(name),
+        (["agents", name, "scopes"], "GET") => Call::ShowScopes(name),
+        (["agents", name, "scopes"], "PUT") => Call::SetScopes(name),
+        (["agents", name, "activate"], "POST") => Call::Activate(name),
+        (["agents", name, "deactivate"], "POST") => Call::Deactivate(name),
+        (["agents", name, "rotate-credentials"], "POST") => Call::RotateAgent(name),
+        (["agents", name, "usage"], "GET") => Call::ShowUsage(name),
+        (["mcp", "servers"], "GET") => Call::ListTargets,
+        (["mcp", "servers"], "POST") => Call::CreateTarget,
+        (["mcp", "servers", name], "GET") => Call::ShowTarget(name),
+        (["mcp", "servers", name], "PUT") => Call::ReplaceTarget(name),
+        (["mcp", "servers", name], "DELETE") => Call::RemoveTarget(name),
+        (["mcp", "servers", name, "rotate-credentials"], "POST") => Call::RotateTarget(name),
+        (["api-key", "rotate"], "POST") => Call::RotateKey,
+        (["agents"] | ["mcp", "servers"], _) => return Err(Some("GET, POST")),
+        (["agents", _], _) => return Err(Some("GET, PUT, PATCH, DELETE")),
+        (["agents", _, "scopes"], _) => return Err(Some("GET, PUT")),
+        (["agents", _, "usage"], _) => return Err(Some("GET")),
+        (["agents", _, "activate" | "deactivate" | "rotate-credentials"], _)
+        | (["mcp", "servers", _, "rotate-credentials"] | ["api-key", "rotate"], _) => {
+            return Err(Some("POST"));
+        }
+        (["mcp", "servers", _], _) => return Err(Some("GET, PUT, DELETE")),
+        _ => return Err(None),
+    };
+    Ok(call)
 }
 
 async fn answer(app: &App, door: Door, request: Request<Incoming>) -> Reply {
@@ -195,7 +269,10 @@ async fn answer(app: &App, door: Door, request: Request<Incoming>) -> Reply {
         Place::Validate => validate::validate(app, raw(request.headers())).await,
         Place::Health => read(&|| admin::health(app)),
         Place::IdentityKeys => read(&|| document(&app.identity_keys)),
-        Place::Token { .. } => token(app, request).await,
+        Place::Grant { .. } | Place::Agent { .. } | Place::Directory { .. } => with_body(app, request).await,
+        Place::Resource { org, slug } => {
+            read(&|| found(app.issuer(org).and_then(|issuer| discovery::resource(issuer, slug)).as_deref()))
+        }
         Place::Metadata { org } => read(&|| found(app.issuer(org).map(|issuer| &*issuer.metadata))),
         Place::MetadataAtRoot { path } => read(&|| found(discovery::metadata_at(app, path))),
         Place::ProtectedResource { path } => {
@@ -237,17 +314,57 @@ fn field<'h>(headers: &'h HeaderMap, name: &str) -> Field<'h> {
     }
 }
 
-async fn token(app: &App, request: Request<Incoming>) -> Reply {
+/// What may have a body: it is read first, and the rooms behind are told what came of that.
+async fn with_body(app: &App, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();
-    let Place::Token { org } = Place::at(Door::Main, head.uri.path()) else { return not_found() };
-    let body = if head.method == Method::POST { read_body(body).await } else { Err(Unread::Method) };
-    let request = TokenRequest {
+    let body = read_body(body).await;
+    let mut asked = Asked {
         content_type: field(&head.headers, CONTENT_TYPE.as_str()),
-        authorization: field(&head.headers, AUTHORIZATION.as_str()),
+        authorization: field(&head.headers, "authorization"),
+        api_key: field(&head.headers, "x-api-key"),
         request_id: field(&head.headers, "x-request-id"),
+        query: head.uri.query(),
         body: body.as_deref().map_err(|why| *why),
     };
-    grants::token(app, org, &request).await
+    let place = Place::at(Door::Main, head.uri.path());
+    if let Place::Grant { org, call } = place {
+        // RFC 6749 section 3.2: the client must use POST.
+        if head.method != Method::POST {
+            asked.body = Err(Unread::Method("POST"));
+        }
+        return grants::answer(app, org, call, &asked).await;
+    }
+    let refused = |why: &IdentityError| why.reply();
+    let nobody = || IdentityError::Absent("organisation, or it has no directory of agents");
+    let directory = |org: &str| {
+        let issuer = app.issuer(org)?;
+        Some((issuer, issuer.agents.as_ref()?))
+    };
+    match place {
+        Place::Agent { org, call } => {
+            let Some((issuer, agents)) = directory(org) else { return refused(&nobody()) };
+            let (fits, allow) = match call {
+                AgentCall::Userinfo => (matches!(head.method, Method::GET | Method::POST), "GET, POST"),
+                AgentCall::Me => (head.method == Method::GET, "GET"),
+                AgentCall::Ask | AgentCall::Register | AgentCall::Usage => {
+                    (head.method == Method::POST, "POST")
+                }
+            };
+            if !fits {
+                return refused(&IdentityError::Unread(Unread::Method(allow)));
+            }
+            agents::answer(app, issuer, agents, call, &asked).await
+        }
+        Place::Directory { org, rest } => {
+            let Some((issuer, agents)) = directory(org) else { return refused(&nobody()) };
+            match directory_call(&rest, &head.method) {
+                Ok(call) => directory::answer(app, issuer, agents, call, &asked).await,
+                Err(Some(allow)) => refused(&IdentityError::Unread(Unread::Method(allow))),
+                Err(None) => not_found(),
+            }
+        }
+        _ => not_found(),
+    }
 }
 
 async fn read_body(body: Incoming) -> Result<Bytes, Unread> {

@@ -152,7 +152,7 @@ pub(super) fn distinct(embedded: Option<&str>, issuers: &[IssuerEntry], faults: 
     faults.extend(twice.map(|name| format!("the issuer {name:?} is configured twice")));
 }
 
-fn read<T: DeserializeOwned>(path: &Path, faults: &mut Vec<String>) -> Option<T> {
+pub(super) fn read<T: DeserializeOwned>(path: &Path, faults: &mut Vec<String>) -> Option<T> {
     let mut named = |fault: String| faults.push(format!("{}: {fault}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|fault| named(fault.to_string())).ok()?;
     serde_yaml::from_str(&text).map_err(|fault| named(fault.to_string())).ok()

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use boot::Secret;
+use store::directory::{AgentIdentity, Directory};
 use tokio::sync::Semaphore;
 
 use super::error::GrantError;
@@ -23,22 +24,33 @@ const LEAST_WORK: u64 = 7168 * 5;
 const MOST: (u32, u32) = (1 << 18, 16);
 
 /// The clients by their names.
-pub(super) struct Clients {
+pub(crate) struct Clients {
     by_id: HashMap<String, Client>,
     /// What the secret of an unknown client is compared with.
     nobody: Arc<PasswordHash>,
+    /// What new secrets cost: as much as all others.
+    cost: Cost,
     /// Hashing takes a core and 19 MB each: so many at once, whoever asks.
     turns: Arc<Semaphore>,
     /// One for each sign-in that has its turn or waits for it.
     places: Arc<Semaphore>,
 }
 
-/// A client whose secret was right.
+/// A client of the configuration.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub(super) client_id: String,
     pub(super) groups: Vec<String>,
     hash: Arc<PasswordHash>,
+}
+
+/// Somebody whose secret was right.
+#[derive(Clone, Debug)]
+pub(super) enum Party {
+    /// A client of the configuration.
+    Client(Client),
+    /// An agent of the directory.
+    Agent(Arc<AgentIdentity>),
 }
 
 impl Clients {
@@ -56,9 +68,8 @@ impl Clients {
             by_id.insert(client_id.clone(), Client { client_id, groups, hash: Arc::new(hash) });
         }
         // As costly as every client's own, so that the time of an answer does not tell who exists.
-        let nobody = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.0)
-            .hash_password(b"the secret of nobody")
-            .map_err(|fault| fault.to_string())?;
+        let nobody =
+            cost.hasher().hash_password(b"the secret of nobody").map_err(|fault| fault.to_string())?;
         // Half the cores: wrong secrets cost the sender nothing, and must not take from
         // /validate, which the whole gateway waits for, the cores that it runs on.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -66,36 +77,95 @@ impl Clients {
         Ok(Clients {
             by_id,
             nobody: Arc::new(nobody),
+            cost,
             turns: Arc::new(Semaphore::new(turns)),
             places: Arc::new(Semaphore::new(turns + WAITING)),
         })
     }
 
-    /// Proves that whoever asks knows the client's secret.
-    ///
-    /// # Errors
-    /// [`GrantError::InvalidClient`], the same for a wrong secret and an unknown client;
-    /// [`GrantError::Busy`] when too many others are waiting.
-    pub(super) async fn prove(&self, shown: Credentials) -> Result<Client, GrantError> {
-        let client = self.by_id.get(&shown.client_id);
-        let hash = client.map_or(&self.nobody, |client| &client.hash);
-        let right = self.compare(shown.secret, Arc::clone(hash)).await?;
-        client.filter(|_| right).cloned().ok_or(GrantError::InvalidClient { basic: shown.basic })
+    /// Whether the configuration has a client of this name.
+    pub(crate) fn knows(&self, client_id: &str) -> bool {
+        self.by_id.contains_key(client_id)
     }
 
-    /// Compares off the threads that serve requests; argon2's own comparison is constant-time.
+    /// Proves that whoever asks knows the client's secret, or the agent's. Exactly one hash is compared,
+    /// whoever it is: the clock must not tell who exists, who is suspended, or who has two secrets.
+    ///
+    /// # Errors
+    /// [`GrantError::InvalidClient`], the same for a wrong secret, an unknown client and a suspended agent;
+    /// [`GrantError::Busy`] when too many others are waiting.
+    pub(super) async fn prove(
+        &self,
+        directory: Option<&Directory>,
+        shown: Credentials,
+        now: u64,
+    ) -> Result<Party, GrantError> {
+        let client = self.by_id.get(&shown.client_id);
+        let agent = directory.filter(|_| client.is_none()).and_then(|held| held.client(&shown.client_id));
+        let hash = match (client, agent) {
+            (Some(client), _) => Some(Arc::clone(&client.hash)),
+            (None, Some(agent)) => current_hash(agent, &shown.secret, now),
+            (None, None) => None,
+        };
+        let known = hash.is_some();
+        let right = self.compare(shown.secret, hash.unwrap_or_else(|| Arc::clone(&self.nobody))).await?;
+        let party = match (client, agent) {
+            _ if !(right && known) => None,
+            (Some(client), _) => Some(Party::Client(client.clone())),
+            (None, Some(agent)) if agent.is_active() => Some(Party::Agent(Arc::clone(agent))),
+            (None, Some(_) | None) => None,
+        };
+        party.ok_or(GrantError::InvalidClient { basic: shown.basic })
+    }
+
+    /// Hashes a new secret of an agent, at the cost of all others.
+    ///
+    /// # Errors
+    /// [`GrantError::Busy`], [`GrantError::Internal`].
+    pub(crate) async fn hash(&self, secret: Secret) -> Result<String, GrantError> {
+        let hasher = self.cost.hasher();
+        self.in_turn(move || hasher.hash_password(secret.expose().as_bytes()).map(|hash| hash.to_string()))
+            .await?
+            .map_err(|fault| GrantError::Internal(fault.to_string()))
+    }
+
+    /// argon2's own comparison is constant-time.
     async fn compare(&self, secret: Secret, hash: Arc<PasswordHash>) -> Result<bool, GrantError> {
+        self.in_turn(move || Argon2::default().verify_password(secret.expose().as_bytes(), &*hash).is_ok())
+            .await
+    }
+
+    /// Works off the threads that serve requests.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, GrantError> {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return Err(GrantError::Busy) };
         // In the order of arrival, so that nobody waits for longer than the places before him.
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return Err(GrantError::Busy) };
         tokio::task::spawn_blocking(move || {
             // Held until the work is done, also when the caller has hung up.
             let _held = (place, turn);
-            Argon2::default().verify_password(secret.expose().as_bytes(), &*hash).is_ok()
+            work()
         })
         .await
         .map_err(|fault| GrantError::Internal(fault.to_string()))
     }
+}
+
+/// The hash that a shown secret must fit: the secret says which one, and it must not have ended.
+fn current_hash(agent: &AgentIdentity, shown: &Secret, now: u64) -> Option<Arc<PasswordHash>> {
+    let key = secret_key(shown.expose())?;
+    let held = agent.secrets.iter().find(|held| held.key == key)?;
+    if held.expires_at.is_some_and(|end| end <= now) {
+        return None;
+    }
+    PasswordHash::new(&held.hash).ok().map(Arc::new)
+}
+
+/// Which of an agent's secrets a text is: `ags_<key>_<random>`.
+fn secret_key(secret: &str) -> Option<&str> {
+    secret.strip_prefix("ags_")?.split_once('_').map(|(key, _)| key)
 }
 
 /// What one comparison with a hash costs: memory, passes, lanes, and the length of the result.
@@ -106,6 +176,10 @@ impl Cost {
     /// The cost of the hashes made by [`hash_secret`].
     fn of_new() -> Cost {
         Cost(Params::DEFAULT)
+    }
+
+    fn hasher(&self) -> Argon2<'static> {
+        Argon2::new(Algorithm::Argon2id, Version::V0x13, self.0.clone())
     }
 
     fn of(hash: &PasswordHash) -> Result<Cost, String> {
@@ -191,9 +265,10 @@ mod tests {
         assert_eq!(turns, clients.turns.available_permits());
         let places = u32::try_from(turns + WAITING).expect("few places");
         let taken = Arc::clone(&clients.places).acquire_many_owned(places).await.expect("all places");
-        assert_eq!(clients.prove(shown()).await.err(), Some(GrantError::Busy));
+        assert_eq!(clients.prove(None, shown(), 0).await.err(), Some(GrantError::Busy));
         drop(taken);
-        assert_eq!(clients.prove(shown()).await.map(|client| client.client_id), Ok("a".to_owned()));
+        let proven = clients.prove(None, shown(), 0).await;
+        assert!(matches!(proven, Ok(Party::Client(client)) if client.client_id == "a"));
         assert_eq!(clients.places.available_permits(), turns + WAITING, "a place is given back");
     }
 }

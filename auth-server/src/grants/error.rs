@@ -1,29 +1,15 @@
 //! Why no token is issued, and the status of each: the only place that picks one.
 
 use serde_json::json;
+use token::TokenError;
 
+use crate::agents::Exhausted;
+use crate::asked::Unread;
 use crate::reply::Reply;
-
-/// Why a token request could not even be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Unread {
-    /// RFC 6749 section 3.2: the client must use POST.
-    #[error("the token endpoint takes POST alone")]
-    Method,
-    /// More bytes than any token request has.
-    #[error("the body is larger than 64 KiB")]
-    TooLarge,
-    /// The client sends too slowly.
-    #[error("the body took too long to arrive")]
-    TooSlow,
-    /// A broken chunk, or the client hung up half-way.
-    #[error("the body is broken off or not framed as HTTP says")]
-    Broken,
-}
 
 /// Why no token is issued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum GrantError {
+pub(crate) enum GrantError {
     /// There is no request to judge.
     #[error("{0}")]
     Unread(Unread),
@@ -31,7 +17,7 @@ pub(super) enum GrantError {
     #[error("{0}")]
     InvalidRequest(&'static str),
     /// A grant that we do not have.
-    #[error("the grant_type is not supported: use client_credentials")]
+    #[error("the grant_type is not supported: use client_credentials, or token-exchange of RFC 8693")]
     UnsupportedGrantType,
     /// Wrong secret, unknown client, no secret: one answer for all, so that it tells nobody who exists.
     #[error("the client is unknown or its secret is wrong")]
@@ -45,6 +31,35 @@ pub(super) enum GrantError {
     /// No such organisation, or no embedded issuer.
     #[error("there is no such organisation")]
     UnknownOrg,
+    /// The token to be exchanged is none that can be (RFC 8693 section 2.2.2); it is not said more of it
+    /// than what is wrong.
+    #[error("the {which} cannot be exchanged: {why}")]
+    InvalidGrant {
+        /// `subject_token` or `actor_token`.
+        which: &'static str,
+        /// What is wrong with it.
+        why: TokenError,
+    },
+    /// The MCP server is not known, or two different ones were named (RFC 8707 section 2).
+    #[error("{0}")]
+    InvalidTarget(&'static str),
+    /// The agent may not use this MCP server.
+    #[error("the agent lacks the capability '{0}' that this MCP server asks for")]
+    CapabilityDenied(String),
+    /// A budget is used up.
+    #[error("{why}")]
+    BudgetExceeded {
+        /// Which.
+        why: Exhausted,
+        /// How long to wait, in seconds.
+        retry_after: u64,
+    },
+    /// Keycloak, which keeps the secrets, does not answer.
+    #[error("the secret cannot be verified at present: try again")]
+    KeeperAway,
+    /// The directory cannot be written.
+    #[error("the directory cannot be changed at present: try again")]
+    Store,
     /// Too many sign-ins at once.
     #[error("too many sign-ins at present: try again")]
     Busy,
@@ -55,10 +70,10 @@ pub(super) enum GrantError {
 
 impl GrantError {
     /// The answer of RFC 6749 section 5.2.
-    pub(super) fn reply(&self) -> Reply {
+    pub(crate) fn reply(&self) -> Reply {
         let (status, code) = match self {
             // RFC 6749 has no codes for these: its one for what is no request comes nearest.
-            GrantError::Unread(Unread::Method) => (405, "invalid_request"),
+            GrantError::Unread(Unread::Method(_)) => (405, "invalid_request"),
             GrantError::Unread(Unread::TooLarge) => (413, "invalid_request"),
             GrantError::Unread(Unread::TooSlow) => (408, "invalid_request"),
             GrantError::Unread(Unread::Broken) => (400, "invalid_request"),
@@ -67,7 +82,14 @@ impl GrantError {
             GrantError::InvalidScope => (400, "invalid_scope"),
             GrantError::InvalidClient { .. } => (401, "invalid_client"),
             GrantError::UnknownOrg => (404, "not_found"),
-            GrantError::Busy => (503, "temporarily_unavailable"),
+            GrantError::InvalidGrant { why: TokenError::Unavailable | TokenError::Key(_), .. } => {
+                (503, "temporarily_unavailable")
+            }
+            GrantError::InvalidGrant { .. } => (400, "invalid_grant"),
+            GrantError::InvalidTarget(_) => (400, "invalid_target"),
+            GrantError::CapabilityDenied(_) => (403, "capability_denied"),
+            GrantError::BudgetExceeded { .. } => (429, "budget_exceeded"),
+            GrantError::Busy | GrantError::KeeperAway | GrantError::Store => (503, "temporarily_unavailable"),
             GrantError::Internal(_) => (500, "server_error"),
         };
         let body = json!({"error": code, "error_description": self.to_string()});
@@ -76,8 +98,11 @@ impl GrantError {
             GrantError::InvalidClient { basic: true } => {
                 reply.header("www-authenticate", "Basic realm=\"oauth\", charset=\"UTF-8\"")
             }
-            GrantError::Busy => reply.header("retry-after", "1"),
-            GrantError::Unread(Unread::Method) => reply.header("allow", "POST"),
+            GrantError::Busy | GrantError::KeeperAway | GrantError::Store => reply.header("retry-after", "1"),
+            GrantError::BudgetExceeded { retry_after, .. } => {
+                reply.header("retry-after", &retry_after.to_string())
+            }
+            GrantError::Unread(Unread::Method(allow)) => reply.header("allow", allow),
             GrantError::Internal(cause) => {
                 tracing::error!(%cause, "no token could be issued");
                 reply
@@ -86,6 +111,9 @@ impl GrantError {
             | GrantError::InvalidRequest(_)
             | GrantError::UnsupportedGrantType
             | GrantError::InvalidScope
+            | GrantError::InvalidGrant { .. }
+            | GrantError::InvalidTarget(_)
+            | GrantError::CapabilityDenied(_)
             | GrantError::InvalidClient { basic: false }
             | GrantError::UnknownOrg => reply,
         }

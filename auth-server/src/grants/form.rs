@@ -6,42 +6,61 @@ use boot::Secret;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::error::{GrantError, Unread};
+use super::error::GrantError;
+use crate::asked::Asked;
 use crate::validate::Field;
 
-/// A token request as it came.
-pub(crate) struct TokenRequest<'r> {
-    pub(crate) content_type: Field<'r>,
-    pub(crate) authorization: Field<'r>,
-    /// For the audit trail alone.
-    pub(crate) request_id: Field<'r>,
-    /// Its body, or why there is none.
-    pub(crate) body: Result<&'r [u8], Unread>,
-}
+/// The grant of RFC 8693 section 2.1.
+pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+/// The kind of token that is taken and given (RFC 8693 section 3).
+pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// The other name of the same: our access tokens are JWTs.
+const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// A token request, read.
 #[derive(Debug, PartialEq)]
 pub(super) struct Form {
     pub(super) grant: Grant,
-    pub(super) credentials: Credentials,
     /// The scopes asked for, separated by spaces; `None` asks for all.
     pub(super) scope: Option<String>,
 }
 
 /// What can be granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(super) enum Grant {
     /// RFC 6749 section 4.4.
-    ClientCredentials,
+    ClientCredentials(Credentials),
+    /// RFC 8693 section 2.1.
+    TokenExchange(Box<Exchange>),
+}
+
+/// A token to be exchanged for one bound to an MCP server.
+#[derive(Debug, PartialEq)]
+pub(super) struct Exchange {
+    pub(super) subject_token: Secret,
+    pub(super) actor_token: Option<Secret>,
+    /// The server's names as they were sent; at least one.
+    pub(super) targets: Vec<String>,
+    /// What the client says of itself beside the token.
+    pub(super) client: Option<Claimed>,
+}
+
+/// Who a client that need not prove itself says to be.
+#[derive(Debug, PartialEq)]
+pub(super) enum Claimed {
+    /// With a secret, which must be right.
+    Credentials(Credentials),
+    /// By name alone.
+    Name(String),
 }
 
 /// Who says to be asking.
-#[derive(Debug, PartialEq)]
-pub(super) struct Credentials {
-    pub(super) client_id: String,
-    pub(super) secret: Secret,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Credentials {
+    pub(crate) client_id: String,
+    pub(crate) secret: Secret,
     /// Whether they came in the Basic header: the answer to wrong ones depends on it.
-    pub(super) basic: bool,
+    pub(crate) basic: bool,
 }
 
 /// The parameters that are read. Others are passed over (RFC 6749 section 3.2).
@@ -51,6 +70,15 @@ struct Parameters {
     client_id: Option<String>,
     client_secret: Option<String>,
     scope: Option<String>,
+    subject_token: Option<String>,
+    subject_token_type: Option<String>,
+    actor_token: Option<String>,
+    actor_token_type: Option<String>,
+    requested_token_type: Option<String>,
+    #[serde(default, deserialize_with = "one_or_more")]
+    audience: Vec<String>,
+    #[serde(default, deserialize_with = "one_or_more")]
+    resource: Vec<String>,
 }
 
 impl Form {
@@ -59,23 +87,60 @@ impl Form {
     /// # Errors
     /// [`GrantError::Unread`], [`GrantError::InvalidRequest`] with what to change, [`GrantError::UnsupportedGrantType`],
     /// [`GrantError::InvalidClient`] when no secret was sent.
-    pub(super) fn read(request: &TokenRequest<'_>) -> Result<Form, GrantError> {
-        let body = request.body.map_err(GrantError::Unread)?;
-        let body = match media_type(request.content_type)?.as_str() {
-            "application/x-www-form-urlencoded" => Parameters::from_form(body)?,
-            "application/json" => serde_json::from_slice(body).map_err(|_| {
+    pub(super) fn read(request: &Asked<'_>) -> Result<Form, GrantError> {
+        let bytes = request.body.map_err(GrantError::Unread)?;
+        let mut body = match body_kind(request)? {
+            Kind::Form => Parameters::from_form(bytes)?,
+            Kind::Json => serde_json::from_slice(bytes).map_err(|_| {
                 GrantError::InvalidRequest("the body is not a JSON object of texts with each name once")
             })?,
-            _ => return Err(GrantError::InvalidRequest("send a form or a JSON object")),
         };
+        let basic = basic(request.authorization)?;
+        let scope = body.scope.take().filter(|scope| !scope.trim().is_empty());
         let grant = match body.grant_type.as_deref() {
-            Some("client_credentials") => Grant::ClientCredentials,
+            Some("client_credentials") => {
+                Grant::ClientCredentials(credentials(body.client_id, body.client_secret, basic)?)
+            }
+            Some(TOKEN_EXCHANGE) => Grant::TokenExchange(Box::new(exchange(body, basic)?)),
             Some(_) => return Err(GrantError::UnsupportedGrantType),
             None => return Err(GrantError::InvalidRequest("grant_type is missing")),
         };
-        let credentials = credentials(body.client_id, body.client_secret, basic(request.authorization)?)?;
-        Ok(Form { grant, credentials, scope: body.scope.filter(|scope| !scope.trim().is_empty()) })
+        Ok(Form { grant, scope })
     }
+}
+
+fn exchange(body: Parameters, basic: Option<Credentials>) -> Result<Exchange, GrantError> {
+    let missing = |name| GrantError::InvalidRequest(name);
+    let subject_token = body.subject_token.ok_or(missing("subject_token is missing"))?;
+    let typed = |kind: &Option<String>| matches!(kind.as_deref(), Some(ACCESS_TOKEN | JWT));
+    if !typed(&body.subject_token_type) {
+        return Err(GrantError::InvalidRequest(
+            "subject_token_type must be urn:ietf:params:oauth:token-type:access_token",
+        ));
+    }
+    // RFC 8693 section 2.1: required with an actor_token, and not to be sent without one.
+    if body.actor_token.is_some() != body.actor_token_type.is_some()
+        || body.actor_token_type.is_some() && !typed(&body.actor_token_type)
+    {
+        return Err(GrantError::InvalidRequest(
+            "actor_token and actor_token_type (…:token-type:access_token) go together",
+        ));
+    }
+    if body.requested_token_type.is_some() && !typed(&body.requested_token_type) {
+        return Err(GrantError::InvalidRequest("only access tokens are issued: requested_token_type"));
+    }
+    let targets: Vec<String> =
+        body.audience.into_iter().chain(body.resource).filter(|name| !name.is_empty()).collect();
+    if targets.is_empty() {
+        return Err(GrantError::InvalidRequest("name the MCP server, in audience or resource"));
+    }
+    let client = match (body.client_id, body.client_secret, basic) {
+        (Some(name), None, None) => Some(Claimed::Name(name)),
+        (None, None, None) => None,
+        (id, secret, basic) => Some(Claimed::Credentials(credentials(id, secret, basic)?)),
+    };
+    let (subject_token, actor_token) = (Secret::new(subject_token), body.actor_token.map(Secret::new));
+    Ok(Exchange { subject_token, actor_token, targets, client })
 }
 
 impl Parameters {
@@ -87,6 +152,20 @@ impl Parameters {
                 "client_id" => &mut read.client_id,
                 "client_secret" => &mut read.client_secret,
                 "scope" => &mut read.scope,
+                "subject_token" => &mut read.subject_token,
+                "subject_token_type" => &mut read.subject_token_type,
+                "actor_token" => &mut read.actor_token,
+                "actor_token_type" => &mut read.actor_token_type,
+                "requested_token_type" => &mut read.requested_token_type,
+                // RFC 8693 section 2.1: these two may come more than once.
+                "audience" => {
+                    read.audience.push(value.into_owned());
+                    continue;
+                }
+                "resource" => {
+                    read.resource.push(value.into_owned());
+                    continue;
+                }
                 _ => continue,
             };
             // RFC 6749 section 3.2: no parameter more than once.
@@ -98,9 +177,40 @@ impl Parameters {
     }
 }
 
+/// A text or a list of texts.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMore {
+        One(String),
+        More(Vec<String>),
+    }
+    Ok(match Option::deserialize(from)? {
+        None => Vec::new(),
+        Some(OneOrMore::One(one)) => vec![one],
+        Some(OneOrMore::More(more)) => more,
+    })
+}
+
+/// What a body of an OAuth endpoint can be.
+pub(super) enum Kind {
+    Form,
+    Json,
+}
+
+/// Which it is.
+pub(super) fn body_kind(request: &Asked<'_>) -> Result<Kind, GrantError> {
+    match request.media_type().as_deref() {
+        Some("application/x-www-form-urlencoded") => Ok(Kind::Form),
+        Some("application/json") => Ok(Kind::Json),
+        Some(_) => Err(GrantError::InvalidRequest("send a form or a JSON object")),
+        None => Err(GrantError::InvalidRequest("send one Content-Type: a form or JSON")),
+    }
+}
+
 /// Puts body and Basic header together. The body wins over a header that names another
 /// client: HTTP libraries attach a Basic of their own, from the URL or a netrc file.
-fn credentials(
+pub(super) fn credentials(
     client_id: Option<String>,
     secret: Option<String>,
     basic: Option<Credentials>,
@@ -121,7 +231,7 @@ fn credentials(
 }
 
 /// RFC 7617, with both halves form-encoded first (RFC 6749 section 2.3.1).
-fn basic(authorization: Field<'_>) -> Result<Option<Credentials>, GrantError> {
+pub(super) fn basic(authorization: Field<'_>) -> Result<Option<Credentials>, GrantError> {
     let malformed = GrantError::InvalidRequest("the Authorization header is not Basic credentials");
     let header = match authorization {
         Field::Absent => return Ok(None),
@@ -152,14 +262,6 @@ fn basic(authorization: Field<'_>) -> Result<Option<Credentials>, GrantError> {
     }
 }
 
-/// The body's kind, without parameters and in lower case.
-fn media_type(content_type: Field<'_>) -> Result<String, GrantError> {
-    let fault = GrantError::InvalidRequest("send one Content-Type: a form or JSON");
-    let Field::Once(value) = content_type else { return Err(fault) };
-    let value = std::str::from_utf8(value).map_err(|_| fault)?;
-    Ok(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,13 +274,15 @@ mod tests {
         let header = basic.map(|pair| format!("bAsIc {}", STANDARD.encode(pair)));
         let authorization = header.as_ref().map_or(Field::Absent, |header| Field::Once(header.as_bytes()));
         let content_type = Field::Once(content_type.as_bytes());
-        let form = Form::read(&TokenRequest {
+        let form = Form::read(&Asked {
             content_type,
             authorization,
+            api_key: Field::Absent,
             request_id: Field::Absent,
+            query: None,
             body: Ok(body.as_bytes()),
         })?;
-        let credentials = form.credentials;
+        let Grant::ClientCredentials(credentials) = form.grant else { panic!("client credentials") };
         Ok((credentials.client_id, credentials.secret.expose().to_owned(), credentials.basic))
     }
 

@@ -1,10 +1,12 @@
 //! Signs access tokens (RFC 9068), for an [`Authorization`] and for nothing else.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use token::Signer;
 
 use super::error::GrantError;
+use super::form::ACCESS_TOKEN;
 use super::narrow::Authorization;
+use crate::agents::LINEAGE;
 use crate::reply::Reply;
 
 /// The `typ` of our access tokens (RFC 9068 section 2.1).
@@ -21,40 +23,68 @@ impl Issued {
     }
 }
 
-/// Issues a token. `now` is in seconds since the epoch, `jti` unique.
+/// Issues a token. `now` is in seconds since the epoch, `unique` a name nobody can guess.
 ///
 /// # Errors
 /// [`GrantError::Internal`] when the key does not sign.
 pub(super) fn issue(
     signer: &Signer,
-    issuer: &str,
-    permission: Authorization,
+    (issuer, org): (&str, &str),
+    permission: &Authorization,
     now: u64,
-    jti: String,
+    unique: String,
 ) -> Result<Issued, GrantError> {
     let client_id = permission.client_id();
     let scope = permission.scope().to_string();
-    let mut claims = json!({
-        "iss": issuer,
-        "aud": issuer,
-        "sub": client_id,
-        "preferred_username": format!("service-account-{client_id}"),
-        "azp": client_id,
-        "client_id": client_id,
-        "scope": scope,
-        "iat": now,
-        "nbf": now,
-        "exp": now.saturating_add(permission.lifetime()),
-        "jti": jti,
-    });
+    let lifetime = permission.lifetime();
+    let mut claims = Map::with_capacity(16);
+    let mut say = |name: &str, value: Value| claims.insert(name.to_owned(), value);
+    say("iss", issuer.into());
+    match permission.audience() {
+        None => say("aud", issuer.into()),
+        Some([one]) => say("aud", one.as_str().into()),
+        Some(names) => say("aud", names.into()),
+    };
+    match permission.agent() {
+        Some(agent) => {
+            say("sub", agent.subject().into());
+            // The name under which it registers cards: unlike a slug it cannot be guessed or chosen.
+            say("preferred_username", client_id.into());
+            say("agent_id", agent.agent_id.as_str().into());
+            say("tenant", org.into());
+        }
+        None => {
+            say("sub", client_id.into());
+            say("preferred_username", format!("service-account-{client_id}").into());
+            say("azp", client_id.into());
+        }
+    }
+    say("client_id", client_id.into());
+    say("scope", scope.as_str().into());
+    say("iat", now.into());
+    say("nbf", now.into());
+    say("exp", now.saturating_add(lifetime).into());
+    // A token made from another one is void with it.
+    say(
+        "jti",
+        permission.made_from().map_or(unique.clone(), |from| format!("{from}{LINEAGE}{unique}")).into(),
+    );
     if let Some(groups) = permission.groups() {
-        claims["groups"] = json!(groups);
+        say("groups", groups.into());
+    }
+    if let Some(act) = permission.act() {
+        say("act", act.clone());
     }
     let token = signer.sign(TYPE, &claims).map_err(|fault| GrantError::Internal(fault.to_string()))?;
-    Ok(Issued(json!({
+    let mut answer = json!({
         "access_token": token,
         "token_type": "Bearer",
-        "expires_in": permission.lifetime(),
+        "expires_in": lifetime,
         "scope": scope,
-    })))
+    });
+    if permission.audience().is_some() {
+        // RFC 8693 section 2.2.1.
+        answer["issued_token_type"] = ACCESS_TOKEN.into();
+    }
+    Ok(Issued(answer))
 }

@@ -1,4 +1,5 @@
-//! POST …/oauth/token, the walk: form → client → grant → narrow → issue (RFC 6749 section 4.4).
+//! POST …/oauth/token, the walk: form → client → grant → narrow → issue (RFC 6749 section 4.4, RFC 8693), and
+//! the two endpoints beside it: revocation and introspection.
 //!
 //! Each step demands what the one before made, so none can be left out: `issue` takes only
 //! an [`narrow::Authorization`], and nothing but `narrow` can make one.
@@ -8,28 +9,36 @@ mod client_credentials;
 mod error;
 mod form;
 mod issue;
+mod keycloak;
 mod narrow;
+mod revoke;
+mod token_exchange;
 
 use std::sync::Arc;
 
 use access::DecisionRecord;
+use store::directory::AgentIdentity;
 use token::{Audience, KeySet, LocalKeys, Signer, SigningAlgorithm, TokenType};
 
+use crate::agents::Agents;
 use crate::app::App;
-use crate::config::{ClientEntry, Config};
+use crate::asked::Asked;
+use crate::config::{Config, SecretKeeper};
 use crate::reply::Reply;
 use crate::{discovery, keys};
 
 pub use client::hash_secret;
-pub(crate) use client::{Cost, check_hash};
-pub(crate) use error::Unread;
-pub(crate) use form::TokenRequest;
+pub(crate) use client::{Clients, Cost, check_hash};
+pub(crate) use error::GrantError;
+pub(crate) use form::TOKEN_EXCHANGE;
 
-use client::Clients;
-use error::GrantError;
 use form::{Form, Grant};
+use narrow::Authorization;
 
-/// The embedded issuer: the auth-server itself, for clients of its configuration.
+/// How much of the names of MCP servers is recorded, in characters: a trail is no place to store things.
+const MOST_RECORDED: usize = 512;
+
+/// The embedded issuer: the auth-server itself, for clients of its configuration and agents of its directory.
 pub(crate) struct Embedded {
     /// Its name, the `iss` and `aud` of its tokens.
     pub(crate) name: String,
@@ -39,9 +48,14 @@ pub(crate) struct Embedded {
     pub(crate) metadata: String,
     /// Its public keys, as published.
     pub(crate) key_set: String,
-    local_keys: Arc<LocalKeys>,
+    /// Clients of the configuration, and the one place where secrets are hashed.
+    pub(crate) clients: Clients,
+    /// The directory of agents, if there is one.
+    pub(crate) agents: Option<Agents>,
+    /// Who keeps the agents' secrets, if not we.
+    pub(crate) keycloak: Option<keycloak::Keeper>,
+    believed: token::Issuer,
     signer: Signer,
-    clients: Clients,
     /// Life of its tokens, in seconds.
     lifetime: u64,
 }
@@ -51,7 +65,7 @@ impl Embedded {
     ///
     /// # Errors
     /// A line for the operator.
-    pub(crate) fn build(config: &Config, clients: &[ClientEntry]) -> Result<Embedded, String> {
+    pub(crate) fn build(config: &Config, agents: Option<Agents>) -> Result<Embedded, String> {
         let algorithm = config.signing_algorithm;
         let signer = keys::load_or_make(&config.state, "issuer", algorithm)?;
         // A key of the other algorithm stays published: its last tokens are still about.
@@ -63,65 +77,157 @@ impl Embedded {
         let key_set = token::key_set(std::iter::once(&signer).chain(&other));
         let local = KeySet::parse(key_set.as_bytes()).map_err(|fault| fault.to_string())?;
         let name = config.embedded_issuer();
+        let keeper = config.agents.as_ref().map(|agents| &agents.secrets);
+        let keycloak = match keeper {
+            Some(SecretKeeper::Keycloak { token_url, table }) => {
+                Some(keycloak::Keeper::build(token_url, table)?)
+            }
+            Some(SecretKeeper::Local) | None => None,
+        };
         Ok(Embedded {
-            metadata: discovery::metadata(&name, algorithm),
+            metadata: discovery::metadata(&name, algorithm, agents.is_some()),
             org: config.org.clone(),
             key_set,
-            local_keys: Arc::new(LocalKeys::new(local)),
+            // A token bound to another audience (an exchanged one) does not open the registry.
+            believed: token::Issuer {
+                names: vec![name.clone()],
+                audiences: vec![name.clone()],
+                audience: Audience::Required,
+                token_type: TokenType::Exactly(issue::TYPE),
+                keys: Arc::new(LocalKeys::new(local)),
+            },
             signer,
-            clients: Clients::build(clients)?,
+            clients: Clients::build(config.clients.as_deref().unwrap_or_default())?,
+            agents,
+            keycloak,
             lifetime: config.token_lifetime,
             name,
         })
     }
 
-    /// What `token::verify` must know to believe this issuer's tokens. A token bound to
-    /// another audience (an exchanged one) does not open the registry.
-    pub(crate) fn as_issuer(&self) -> token::Issuer {
-        token::Issuer {
-            names: vec![self.name.clone()],
-            audiences: vec![self.name.clone()],
-            audience: Audience::Required,
-            token_type: TokenType::Exactly(issue::TYPE),
-            keys: Arc::clone(&self.local_keys) as _,
-        }
+    /// What `token::verify` must know to believe this issuer's tokens.
+    pub(crate) fn as_issuer(&self) -> &token::Issuer {
+        &self.believed
     }
 }
 
-/// Answers a token request.
-pub(crate) async fn token(app: &App, org: &str, request: &TokenRequest<'_>) -> Reply {
-    match grant(app, org, request).await {
-        Ok(issued) => {
-            app.metrics.issued.inc();
-            issued.reply()
+/// What is asked of the issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GrantCall {
+    Token,
+    Revoke,
+    Introspect,
+}
+
+/// What the audit trail is told of a request, as far as it is known by then.
+struct Trail {
+    action: &'static str,
+    who: Option<String>,
+    client_id: Option<String>,
+    resource: String,
+    /// Whether it is told when it succeeds, too.
+    always: bool,
+}
+
+/// Answers a request for a token, or about one.
+pub(crate) async fn answer(app: &App, org: &str, call: GrantCall, asked: &Asked<'_>) -> Reply {
+    let mut trail = Trail::of(call);
+    let served = match app.issuer(org) {
+        None => Err(GrantError::UnknownOrg),
+        Some(issuer) => match (call, &issuer.agents) {
+            (GrantCall::Token, _) => token(app, issuer, asked, &mut trail).await,
+            (GrantCall::Revoke, Some(agents)) => revoke::revoke(app, issuer, agents, asked, &mut trail).await,
+            (GrantCall::Introspect, Some(agents)) => revoke::introspect(app, issuer, agents, asked).await,
+            (GrantCall::Revoke | GrantCall::Introspect, None) => Err(GrantError::UnknownOrg),
+        },
+    };
+    match served {
+        Ok(reply) => {
+            if trail.always {
+                trail.record(app, asked, "allowed", None);
+            }
+            reply
         }
         Err(fault) => {
             app.metrics.grants_refused.inc();
-            // Who it was is what could not be proven.
-            app.audit.record(&DecisionRecord {
-                time: app.now(),
-                server: "auth-server",
-                request_id: &request.request_id.printable(),
-                who: None,
-                client_id: None,
-                action: "token",
-                resource: "/oauth/token",
-                verdict: "refused",
-                rule: Some(fault.to_string()),
-                policy_version: app.policy.current().version(),
-            });
+            trail.record(app, asked, "refused", Some(fault.to_string()));
             fault.reply()
         }
     }
 }
 
-async fn grant(app: &App, org: &str, request: &TokenRequest<'_>) -> Result<issue::Issued, GrantError> {
-    let issuer = app.issuer(org).ok_or(GrantError::UnknownOrg)?;
-    let form = Form::read(request)?;
-    let client = match form.grant {
-        Grant::ClientCredentials => client_credentials::prove(&issuer.clients, form.credentials).await?,
+async fn token(
+    app: &App,
+    issuer: &Embedded,
+    asked: &Asked<'_>,
+    trail: &mut Trail,
+) -> Result<Reply, GrantError> {
+    let form = Form::read(asked)?;
+    let scope = form.scope.as_deref();
+    let permission = match form.grant {
+        Grant::ClientCredentials(shown) => {
+            let party = client_credentials::prove(app, issuer, shown).await?;
+            narrow::sign_in(party, scope, &app.policy.current(), issuer.lifetime)?
+        }
+        Grant::TokenExchange(exchange) => {
+            let agents = issuer.agents.as_ref().ok_or(GrantError::UnsupportedGrantType)?;
+            trail.is_exchange(&exchange.targets);
+            let parties = token_exchange::prove(app, issuer, agents, &exchange).await?;
+            trail.is_of(&parties.subject.agent);
+            let (subject, actor) = (&parties.subject, parties.actor.as_ref());
+            narrow::exchange(agents, &agents.now(), subject, actor, (&exchange.targets, scope), app.now())?
+        }
     };
-    let authorization =
-        narrow::narrow(&client, form.scope.as_deref(), &app.policy.current(), issuer.lifetime)?;
-    issue::issue(&issuer.signer, &issuer.name, authorization, app.now(), app.unique())
+    let issued = issuer.issue(app, &permission)?;
+    match permission.audience() {
+        Some(_) => app.metrics.exchanged.inc(),
+        None => app.metrics.issued.inc(),
+    };
+    Ok(issued.reply())
+}
+
+impl Embedded {
+    fn issue(&self, app: &App, permission: &Authorization) -> Result<issue::Issued, GrantError> {
+        issue::issue(&self.signer, (&self.name, &self.org), permission, app.now(), app.unique())
+    }
+}
+
+impl Trail {
+    fn of(call: GrantCall) -> Trail {
+        let (action, resource) = match call {
+            GrantCall::Token => ("token", "/oauth/token"),
+            GrantCall::Revoke => ("revoke", "/oauth/revoke"),
+            GrantCall::Introspect => ("introspect", "/oauth/introspect"),
+        };
+        Trail { action, who: None, client_id: None, resource: resource.to_owned(), always: false }
+    }
+
+    /// Each exchange is told, with the servers it is for.
+    fn is_exchange(&mut self, targets: &[String]) {
+        let mut named = targets.join(" ");
+        if let Some((end, _)) = named.char_indices().nth(MOST_RECORDED) {
+            named.truncate(end);
+        }
+        (self.action, self.resource, self.always) = ("exchange", named, true);
+    }
+
+    /// Who it is, proven.
+    fn is_of(&mut self, agent: &AgentIdentity) {
+        (self.who, self.client_id) = (Some(agent.subject()), Some(agent.client_id.clone()));
+    }
+
+    fn record(&self, app: &App, asked: &Asked<'_>, verdict: &str, rule: Option<String>) {
+        app.audit.record(&DecisionRecord {
+            time: app.now(),
+            server: "auth-server",
+            request_id: &asked.request_id.printable(),
+            who: self.who.as_deref(),
+            client_id: self.client_id.as_deref(),
+            action: self.action,
+            resource: &self.resource,
+            verdict,
+            rule,
+            policy_version: app.policy.current().version(),
+        });
+    }
 }

@@ -72,13 +72,14 @@ pub(super) fn refused(
             app.metrics.forbidden.inc();
             let code = match why {
                 Refusal::OutOfReach(_) => "insufficient_scope",
+                Refusal::Exhausted(_) => "budget_exceeded",
                 Refusal::Path(_) | Refusal::Repeated(_) | Refusal::TwoTokens | Refusal::Token(_) => {
                     "forbidden"
                 }
             };
             let challenge = format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\"");
             let reply = Reply::error(403, code, &message);
-            if code == "forbidden" { reply } else { reply.header("www-authenticate", &challenge) }
+            if code == "insufficient_scope" { reply.header("www-authenticate", &challenge) } else { reply }
         }
         Verdict::Ours => {
             app.metrics.failed.inc();
@@ -94,6 +95,8 @@ fn verdict(why: &Refusal) -> Verdict {
         Refusal::TwoTokens => Verdict::Unproven,
         Refusal::Repeated("Authorization" | "X-Authorization") => Verdict::Unproven,
         Refusal::Repeated(_) | Refusal::Path(_) | Refusal::OutOfReach(_) => Verdict::Forbidden,
+        // nginx passes on 401 and 403 alone.
+        Refusal::Exhausted(_) => Verdict::Forbidden,
     }
 }
 
@@ -111,6 +114,7 @@ fn of_token(why: &TokenError) -> Verdict {
         | TokenError::Expired
         | TokenError::NotYetValid
         | TokenError::Audience
+        | TokenError::Revoked
         | TokenError::Claim(_) => Verdict::Unproven,
         TokenError::Unavailable | TokenError::Key(_) => Verdict::Ours,
     }
@@ -125,6 +129,7 @@ fn outward(why: &Refusal) -> String {
         Refusal::TwoTokens => "Authorization and X-Authorization differ: send one of them".to_owned(),
         Refusal::Path(fault) => fault.to_string(),
         Refusal::OutOfReach(_) => "none of your scopes reaches this MCP server".to_owned(),
+        Refusal::Exhausted(why) => why.to_string(),
     }
 }
 

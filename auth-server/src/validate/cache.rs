@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use moka::sync::Cache as Moka;
 use token::{TokenError, expired};
 
+use crate::agents::tokens_left;
 use crate::app::App;
 use crate::reply::{FieldValue, Prepared, Reply};
 
@@ -87,7 +88,7 @@ impl Cache {
     }
 
     /// The number that proofs made from now on must bear.
-    pub(super) fn generation(&self) -> u64 {
+    pub(crate) fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
@@ -142,10 +143,25 @@ impl Proof {
         match target {
             Target::Registry => Ok(answer::allowed(app, &self.registry, sealed)),
             Target::Server(server) => {
+                self.within_budget(app, now)?;
                 let prepared = self.server(server.name())?;
                 Ok(answer::allowed(app, &prepared, sealed))
             }
         }
+    }
+
+    /// Whether an agent may still use MCP servers today. Counters change too often to make proofs void: they
+    /// are looked at each time.
+    fn within_budget(&self, app: &App, now: u64) -> Result<(), Refusal> {
+        let (Some(agent_id), Some(agents)) = (&self.facts.agent_id, app.agents()) else { return Ok(()) };
+        let directory = agents.now();
+        let agent = directory.agent(agent_id).ok_or(Refusal::Token(TokenError::Revoked))?;
+        tokens_left(&directory, agent, now).map_err(Refusal::Exhausted)
+    }
+
+    /// The agent that the token speaks of.
+    pub(super) fn agent_id(&self) -> Option<&str> {
+        self.facts.agent_id.as_deref()
     }
 
     fn sealed(&self, app: &App, now: u64) -> Result<FieldValue, TokenError> {

@@ -8,8 +8,10 @@ mod target;
 
 use std::sync::Arc;
 
+use access::Principal;
 use token::TokenError;
 
+use crate::agents::Exhausted;
 use crate::app::App;
 use crate::reply::Reply;
 
@@ -32,6 +34,19 @@ pub(crate) enum Refusal {
     Path(catalog::path::TargetFault),
     /// None of the caller's scopes reaches this MCP server.
     OutOfReach(String),
+    /// The agent's budget is used up.
+    Exhausted(Exhausted),
+}
+
+/// Who a bearer token is of.
+pub(crate) enum Bearer {
+    /// An agent of the directory.
+    Agent {
+        /// Its id.
+        agent_id: String,
+    },
+    /// Anybody else.
+    Other(Principal),
 }
 
 /// Answers one request of nginx. Its body, if it has one, is never read.
@@ -50,6 +65,41 @@ pub(crate) async fn validate(app: &App, raw: Raw<'_>) -> Reply {
     match proof.answer_for(app, &target, now) {
         Ok(reply) => reply,
         Err(refusal) => answer::refused(app, &raw, &target, Some(proof.who()), &refusal),
+    }
+}
+
+/// Proves a bearer token for a place of our own, by the same walk and the same cache.
+///
+/// # Errors
+/// Those of `token::verify`; [`TokenError::Malformed`] for a header that is sent twice.
+pub(crate) async fn bearer(app: &App, authorization: Field<'_>) -> Result<Bearer, TokenError> {
+    bearer_of(authorization)?;
+    let raw = Raw { authorization, ..Raw::default() };
+    match proof(app, &raw, app.now()).await {
+        Ok(proof) => Ok(match proof.agent_id() {
+            Some(agent_id) => Bearer::Agent { agent_id: agent_id.to_owned() },
+            None => Bearer::Other(proof.who().clone()),
+        }),
+        Err(Refusal::Token(why)) => Err(why),
+        Err(
+            Refusal::Repeated(_)
+            | Refusal::TwoTokens
+            | Refusal::Path(_)
+            | Refusal::OutOfReach(_)
+            | Refusal::Exhausted(_),
+        ) => Err(TokenError::Malformed("it was sent in another way than once")),
+    }
+}
+
+/// The token of an Authorization header that came once.
+///
+/// # Errors
+/// [`TokenError::Missing`], those of `token::bearer`.
+pub(crate) fn bearer_of(authorization: Field<'_>) -> Result<&str, TokenError> {
+    match authorization {
+        Field::Absent => Err(TokenError::Missing),
+        Field::Once(value) => token::bearer(value),
+        Field::Repeated => Err(TokenError::Malformed("it was sent more than once")),
     }
 }
 

@@ -7,6 +7,7 @@ use access::{Policy, Principal};
 use serde_json::{Value, json};
 use token::{Claims, TokenError};
 
+use crate::agents::live_principal;
 use crate::app::App;
 use crate::reply::{FieldValue, Prepared};
 
@@ -29,15 +30,24 @@ pub(super) async fn prove(
 ) -> Result<Arc<Proof>, TokenError> {
     let verified = token::verify::<Claims, _>(token, &app.issuers, now).await?;
     let policy = app.policy.current();
-    let (who, subject) = verified.issuer.principal(&verified.claims, &policy)?;
+    let (said, subject) = verified.issuer.principal(&verified.claims, &policy)?;
+    let (who, agent) = match verified.issuer.is_own() {
+        // What the directory says now counts, not what it said when the token was made.
+        true => live_principal(app.agents(), &verified.claims, said, &policy)?,
+        false => (said, None),
+    };
     let method = verified.issuer.method.clone();
-    Proof::new(app, Facts { who, policy, subject, method, expires_at: verified.expires_at }, now, generation)
+    let agent_id = agent.map(|agent| agent.agent_id.clone());
+    let expires_at = verified.expires_at;
+    Proof::new(app, Facts { who, agent_id, policy, subject, method, expires_at }, now, generation)
         .map(Arc::new)
 }
 
 /// What a token proved.
 pub(super) struct Facts {
     pub(super) who: Principal,
+    /// The agent of the directory that it speaks of.
+    pub(super) agent_id: Option<String>,
     /// The policy that mapped the groups: one proof is made by one policy.
     pub(super) policy: Arc<Policy>,
     pub(super) subject: String,

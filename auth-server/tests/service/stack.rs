@@ -73,7 +73,7 @@ impl Stack {
         let config = Config::load(&options).unwrap();
         let hands = Hands::at(NOW);
         let (listen, admin_listen) = (config.listen, config.admin_listen);
-        let app = Arc::new(App::build(config, hands.clock(), system_random()).unwrap());
+        let app = Arc::new(App::build(config, hands.clock(), system_random()).await.unwrap());
         let doors = Doors::open(listen, admin_listen).await.unwrap();
         let (main, admin) = doors.addresses().unwrap();
         tokio::spawn(serve(doors, Arc::clone(&app), std::future::pending()));

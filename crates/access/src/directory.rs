@@ -3,21 +3,16 @@
 //! An agent may change what is its own; the organisation's key and bearers with the scope may change
 //! everything; nobody else anything. An agent's own token never opens the rest, whatever it holds.
 
+use crate::Principal;
 use crate::capability::DirectoryAction;
-use crate::{Principal, ScopeSet};
 
 /// Who asks something of the directory, already proven.
 #[derive(Clone, Copy, Debug)]
 pub enum Asker<'a> {
     /// The organisation's key was shown.
     Key,
-    /// A token that is no agent's.
-    Bearer {
-        /// Whose it is.
-        who: &'a Principal,
-        /// What it was narrowed to, as far as that is more than the principal's own scopes.
-        scope: &'a ScopeSet,
-    },
+    /// A token that is no agent's: a person's, or a service's.
+    Bearer(&'a Principal),
     /// The token of an agent of the directory.
     Agent {
         /// Its id.
@@ -59,8 +54,8 @@ impl Asker<'_> {
             Asker::Key => "the organisation's key".to_owned(),
             Asker::Server(reason) => (*reason).to_owned(),
             Asker::Agent { .. } => return Err(DirectoryDenied::Agent),
-            Asker::Bearer { who, scope } => {
-                if !scope.contains(action.scope()) {
+            Asker::Bearer(who) => {
+                if !who.scopes.contains(action.scope()) {
                     return Err(DirectoryDenied::Scope(action));
                 }
                 who.username.clone()
@@ -79,7 +74,7 @@ impl Asker<'_> {
                 Ok(DirectoryPermit { by: agent_id.to_owned(), own: Some(agent_id.to_owned()) })
             }
             Asker::Agent { .. } => Err(DirectoryDenied::Agent),
-            Asker::Key | Asker::Bearer { .. } | Asker::Server(_) => self.may(DirectoryAction::Write),
+            Asker::Key | Asker::Bearer(_) | Asker::Server(_) => self.may(DirectoryAction::Write),
         }
     }
 }
@@ -104,19 +99,24 @@ impl DirectoryPermit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ScopeSet;
 
     #[test]
     fn who_may_what() {
-        let who = Principal { username: "ann".into(), ..Principal::default() };
-        let both = ScopeSet::parse("admin:agents:read admin:agents:write");
-        let (read, none) = (ScopeSet::parse("admin:agents:read"), ScopeSet::parse("admin:agents admin"));
+        let who = |scopes| Principal {
+            username: "ann".into(),
+            scopes: ScopeSet::parse(scopes),
+            ..Principal::default()
+        };
+        let both = who("admin:agents:read admin:agents:write");
+        let (read, none) = (who("admin:agents:read"), who("admin:agents admin"));
         let agent = Asker::Agent { agent_id: "agt_1" };
         for (asker, may_read, may_write) in [
             (Asker::Key, true, true),
             (Asker::Server("keycloak"), true, true),
-            (Asker::Bearer { who: &who, scope: &both }, true, true),
-            (Asker::Bearer { who: &who, scope: &read }, true, false),
-            (Asker::Bearer { who: &who, scope: &none }, false, false),
+            (Asker::Bearer(&both), true, true),
+            (Asker::Bearer(&read), true, false),
+            (Asker::Bearer(&none), false, false),
             (agent, false, false),
         ] {
             assert_eq!(asker.may(DirectoryAction::Read).is_ok(), may_read, "{asker:?}");

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::capability::DirectoryAction;
 use crate::grants::{Grants, Section};
 use crate::reader::Reader;
 use crate::{Fault, yaml};
@@ -52,7 +53,10 @@ impl Policy {
             policy.ui.insert(AGENT_ADMIN.to_owned(), Grants::admin());
         }
         for (scope, fault) in targets {
-            if !policy.defines(&scope) {
+            // The directory's own scopes open the admin API of the auth-server, and nothing that this file speaks of.
+            let of_directory =
+                [DirectoryAction::Read, DirectoryAction::Write].iter().any(|action| action.scope() == scope);
+            if !policy.defines(&scope) && !of_directory {
                 reader.warnings.push(fault);
             }
         }

@@ -40,6 +40,9 @@ pub enum TokenError {
     /// It was made for somebody else.
     #[error("the token was not issued for this service")]
     Audience,
+    /// It was taken back, or whoever it speaks of is suspended or gone (RFC 7009).
+    #[error("the token was revoked, or whoever it speaks of is suspended")]
+    Revoked,
     /// A claim is missing or has a form that we refuse; its name is in the text.
     #[error("the token's claim '{0}' is missing or not acceptable")]
     Claim(&'static str),

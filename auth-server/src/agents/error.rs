@@ -1,0 +1,170 @@
+//! Every answer that says no, but those of the token endpoint: the only place that picks their statuses.
+
+use access::DirectoryDenied;
+use catalog::Faults;
+use serde_json::json;
+use store::StoreError;
+use token::TokenError;
+
+use super::Exhausted;
+use crate::asked::Unread;
+use crate::reply::Reply;
+
+/// Why not.
+#[derive(Debug)]
+pub(crate) enum IdentityError {
+    /// There is no request to judge.
+    Unread(Unread),
+    /// The body is no JSON object; what to change.
+    Body(String),
+    /// No token, or a bad one.
+    Token(TokenError),
+    /// A key of the organisation that is not.
+    Key,
+    /// Neither a key nor a token was sent.
+    Nobody,
+    /// Proven, but not allowed.
+    Denied(DirectoryDenied),
+    /// An agent speaks for another.
+    OtherAgent,
+    /// The organisation's key alone opens this.
+    KeyAlone,
+    /// There is no such organisation, agent or target.
+    Absent(&'static str),
+    /// What Keycloak says cannot be changed here.
+    KeptElsewhere,
+    /// A budget is used up; the second value is how long to wait, in seconds.
+    Exhausted(Exhausted, u64),
+    /// Fields are wrong, all of them.
+    Faults(Faults),
+    /// The store refused.
+    Store(StoreError),
+    /// Too many secrets are being hashed.
+    Busy,
+    /// A fault of ours. The text is for the log.
+    Internal(String),
+}
+
+impl IdentityError {
+    /// A used-up budget, at this time.
+    pub(crate) fn exhausted(why: Exhausted, now: u64) -> IdentityError {
+        IdentityError::Exhausted(why, why.retry_after(now))
+    }
+
+    /// The answer.
+    pub(crate) fn reply(&self) -> Reply {
+        let (status, code, message) = self.parts();
+        let reply = match self {
+            IdentityError::Faults(faults) => {
+                let list: Vec<_> = faults
+                    .list()
+                    .iter()
+                    .map(|fault| json!({"field": fault.field, "message": fault.message}))
+                    .collect();
+                let body = json!({
+                    "error": code, "message": message, "status": status, "code": code, "faults": list,
+                });
+                Reply::json(status, &body)
+            }
+            _ => Reply::error(status, code, &message),
+        };
+        let reply = reply.no_store();
+        match self {
+            IdentityError::Token(TokenError::Missing) | IdentityError::Nobody => {
+                reply.header("www-authenticate", "Bearer realm=\"identity\"")
+            }
+            IdentityError::Token(_) | IdentityError::Key if status == 401 => reply.header(
+                "www-authenticate",
+                &format!(
+                    "Bearer realm=\"identity\", error=\"invalid_token\", error_description=\"{message}\""
+                ),
+            ),
+            IdentityError::Denied(DirectoryDenied::Scope(action)) => reply.header(
+                "www-authenticate",
+                &format!("Bearer realm=\"identity\", error=\"insufficient_scope\", scope=\"{action}\""),
+            ),
+            IdentityError::Unread(Unread::Method(allow)) => reply.header("allow", allow),
+            IdentityError::Exhausted(_, seconds) => reply.header("retry-after", &seconds.to_string()),
+            _ if status == 503 => reply.header("retry-after", "1"),
+            _ => reply,
+        }
+    }
+
+    /// What the caller is told, for the audit trail.
+    pub(crate) fn message(&self) -> String {
+        self.parts().2
+    }
+
+    fn parts(&self) -> (u16, &'static str, String) {
+        match self {
+            IdentityError::Unread(why) => {
+                let status = match why {
+                    Unread::Method(_) => 405,
+                    Unread::TooLarge => 413,
+                    Unread::TooSlow => 408,
+                    Unread::Broken => 400,
+                };
+                (status, "invalid_request", why.to_string())
+            }
+            IdentityError::Body(what) => (400, "invalid_request", what.clone()),
+            IdentityError::Token(TokenError::Missing) => {
+                (401, "unauthorized", TokenError::Missing.to_string())
+            }
+            IdentityError::Token(TokenError::Unavailable | TokenError::Key(_)) => {
+                (503, "temporarily_unavailable", TokenError::Unavailable.to_string())
+            }
+            IdentityError::Token(why) => (401, "invalid_token", why.to_string()),
+            IdentityError::Key => (401, "invalid_key", "the X-API-Key is not this organisation's".to_owned()),
+            IdentityError::Nobody => (
+                401,
+                "unauthorized",
+                "send the organisation's key in X-API-Key, or a bearer token".to_owned(),
+            ),
+            IdentityError::Denied(why) => (403, "forbidden", why.to_string()),
+            IdentityError::OtherAgent => {
+                (403, "forbidden", "an agent registers itself alone: client_id is another's".to_owned())
+            }
+            IdentityError::KeyAlone => {
+                (403, "forbidden", "the organisation's key alone opens this: send it in X-API-Key".to_owned())
+            }
+            IdentityError::Absent(what) => (404, "not_found", format!("there is no such {what}")),
+            IdentityError::KeptElsewhere => (
+                409,
+                "kept_elsewhere",
+                "secrets and capabilities of agents are kept in Keycloak here: change them there".to_owned(),
+            ),
+            IdentityError::Exhausted(why, _) => (429, "budget_exceeded", why.to_string()),
+            IdentityError::Faults(faults) => (422, "validation_failed", faults.to_string()),
+            IdentityError::Busy => {
+                (503, "temporarily_unavailable", "too many secrets are being hashed: try again".to_owned())
+            }
+            IdentityError::Internal(cause) => {
+                tracing::error!(%cause, "an identity request failed");
+                (500, "server_error", "the request could not be served".to_owned())
+            }
+            IdentityError::Store(fault) => store(fault),
+        }
+    }
+}
+
+fn store(fault: &StoreError) -> (u16, &'static str, String) {
+    match fault {
+        StoreError::Taken(name) => (409, "conflict", format!("'{name}' is taken: choose another")),
+        StoreError::Changed { .. } => {
+            (409, "conflict", "it was changed meanwhile: read it again, then change it".to_owned())
+        }
+        StoreError::Absent(_) => (404, "not_found", "it is not there any more".to_owned()),
+        StoreError::WrongPermit => {
+            tracing::error!(%fault, "a permit was used for another write");
+            (403, "forbidden", "this is not allowed".to_owned())
+        }
+        StoreError::Unavailable { .. } | StoreError::Unprepared { .. } | StoreError::Damaged { .. } => {
+            tracing::error!(%fault, "the directory was not changed");
+            (
+                503,
+                "temporarily_unavailable",
+                "the directory cannot be changed at present: try again".to_owned(),
+            )
+        }
+    }
+}

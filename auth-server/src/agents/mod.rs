@@ -1,0 +1,101 @@
+//! The agents of the directory, as they meet us with tokens of their own (design page "agent-identity"):
+//! who an agent is, what it may do, what it has used.
+
+mod ask;
+mod body;
+mod budget;
+mod describe;
+mod error;
+mod register;
+mod token;
+mod usage;
+
+use std::sync::Arc;
+
+use access::DirectoryPermit;
+use store::StoreError;
+use store::directory::{Directory, DirectoryStore, Done, Wish};
+
+use crate::app::App;
+use crate::asked::Asked;
+use crate::grants::Embedded;
+use crate::reply::Reply;
+use crate::validate::bearer_of;
+
+pub(crate) use body::Fields;
+pub(crate) use budget::{Calls, Exhausted, tokens_left};
+pub(crate) use describe::workload_identity;
+pub(crate) use error::IdentityError;
+pub(crate) use token::{LINEAGE, ProvenAgent, Tokens, active, live_principal, prove};
+
+/// The directory of agents, as this server holds it.
+pub(crate) struct Agents {
+    store: Arc<dyn DirectoryStore>,
+    /// Tokens that were proven a moment ago.
+    pub(crate) tokens: Tokens,
+    /// Exchanges and questions of this hour.
+    pub(crate) calls: Calls,
+}
+
+/// What an agent asks with its own token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AgentCall {
+    Userinfo,
+    Ask,
+    Me,
+    Register,
+    Usage,
+}
+
+impl Agents {
+    pub(crate) fn new(store: Arc<dyn DirectoryStore>) -> Agents {
+        Agents { store, tokens: Tokens::new(), calls: Calls::default() }
+    }
+
+    /// Everything as of now.
+    pub(crate) fn now(&self) -> Arc<Directory> {
+        self.store.directory()
+    }
+
+    /// See [`DirectoryStore::write`].
+    pub(crate) async fn write(&self, permit: &DirectoryPermit, wish: Wish) -> Result<Done, StoreError> {
+        self.store.write(permit, wish).await
+    }
+
+    /// The store itself, to ask how it is doing and to end it.
+    pub(crate) fn store(&self) -> &dyn DirectoryStore {
+        &*self.store
+    }
+}
+
+/// Answers an agent.
+pub(crate) async fn answer(
+    app: &App,
+    issuer: &Embedded,
+    agents: &Agents,
+    call: AgentCall,
+    asked: &Asked<'_>,
+) -> Reply {
+    match serve(app, issuer, agents, call, asked).await {
+        Ok(reply) => reply.no_store(),
+        Err(fault) => fault.reply(),
+    }
+}
+
+async fn serve(
+    app: &App,
+    issuer: &Embedded,
+    agents: &Agents,
+    call: AgentCall,
+    asked: &Asked<'_>,
+) -> Result<Reply, IdentityError> {
+    let token = bearer_of(asked.authorization).map_err(IdentityError::Token)?;
+    let proven = prove(app, issuer, agents, token).await.map_err(IdentityError::Token)?;
+    match call {
+        AgentCall::Userinfo => Ok(describe::userinfo(app, issuer, agents, &proven)),
+        AgentCall::Me => Ok(describe::me(issuer, &proven)),
+        AgentCall::Ask => ask::ask(app, agents, &proven, asked),
+        AgentCall::Register => register::register(issuer, agents, &proven, asked).await,
+        AgentCall::Usage => usage::report(app, agents, &proven, asked).await,
+    }
+}

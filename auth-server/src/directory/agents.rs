@@ -1,0 +1,360 @@
+//! Agents: list, create, show, change, remove.
+
+use std::sync::Arc;
+
+use access::check_capability;
+use serde_json::{Value, json};
+use store::directory::{AgentIdentity, AgentStatus, Budget, DAY, Done, Wish, day_of};
+use url::Url;
+
+use super::page::Page;
+use super::{Desk, TRIES, came_second, data, secrets, show};
+use crate::agents::{Fields, IdentityError, tokens_left};
+use crate::reply::Reply;
+
+/// The largest limit: more model tokens than anybody uses in a day.
+const MOST_TOKENS: u64 = 1_000_000_000_000;
+
+/// Whether a change says everything, or only what it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// What is not said is empty.
+    Whole,
+    /// What is not said stays.
+    Named,
+}
+
+/// The agent of this id or slug.
+pub(super) fn find(desk: &Desk<'_>, name: &str) -> Result<Arc<AgentIdentity>, IdentityError> {
+    desk.directory().agent_named(name).cloned().ok_or(IdentityError::Absent("agent"))
+}
+
+pub(super) fn list(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
+    let page = Page::of(desk, &["status", "q"])?;
+    let directory = desk.directory();
+    let fits = |agent: &Arc<AgentIdentity>| {
+        page.filters.iter().all(|(name, value)| match name.as_str() {
+            "status" => agent.status.name() == value,
+            _ => {
+                let value = value.to_lowercase();
+                [&agent.name, &agent.slug, &agent.agent_id]
+                    .iter()
+                    .any(|text| text.to_lowercase().contains(&value))
+            }
+        })
+    };
+    let mut found: Vec<Arc<AgentIdentity>> =
+        directory.agents().filter(|agent| fits(agent)).cloned().collect();
+    found.sort_by(|one, other| one.slug.cmp(&other.slug));
+    Ok(page.reply(&found, |agent| show::agent(desk, agent)))
+}
+
+pub(super) fn show(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
+    Ok(data(200, &show::agent(desk, &*find(desk, name)?), None))
+}
+
+/// Makes an agent with a secret, which is shown this once.
+pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
+    let mut fields = Fields::read(desk.asked)?.snake();
+    let mut agent = blank(desk);
+    let slug = fields.text("slug", 64);
+    let client_id = fields.text("client_id", 256);
+    read_into(desk, &mut agent, &mut fields, Extent::Whole);
+    match (&client_id, desk.issuer.keycloak.is_some()) {
+        (Some(_), false) => fields.fault("client_id", "is chosen here: leave it out"),
+        (None, true) => fields.fault("client_id", "is required: the client in Keycloak"),
+        (Some(_), true) | (None, false) => {}
+    }
+    if desk.issuer.clients.knows(client_id.as_deref().unwrap_or_default()) {
+        fields.fault("client_id", "is a client of the configuration");
+    }
+    let chosen = slug.is_some();
+    agent.slug = slug.unwrap_or_else(|| slug_of(&agent.name));
+    if !is_slug(&agent.slug) {
+        fields.fault("slug", "must be 1 to 64 of a-z, 0-9 and '-', and begin and end with a letter or digit");
+    }
+    fields.done()?;
+    agent.client_id = client_id.unwrap_or_else(|| agent.agent_id.clone());
+    let secret = match desk.issuer.keycloak {
+        Some(_) => None,
+        None => {
+            let (secret, hash) = secrets::make(desk).await?;
+            agent.secrets.push(hash);
+            Some(secret)
+        }
+    };
+    if !chosen && desk.directory().agent_named(&agent.slug).is_some() {
+        // Two agents may have one name; their slugs differ.
+        agent.slug = format!("{}-{}", agent.slug, agent.agent_id.chars().skip(4).take(6).collect::<String>());
+    }
+    let Done::Agent(agent) = desk.write(Wish::CreateAgent { agent: Box::new(agent) }).await? else {
+        return Err(IdentityError::Absent("agent"));
+    };
+    let mut shown = show::agent(desk, &agent);
+    let message = match &secret {
+        Some(secret) => {
+            shown["clientSecret"] = secret.expose().into();
+            "The agent was created. Its secret is not shown again."
+        }
+        None => "The agent was created. Its secret is the client's in Keycloak.",
+    };
+    Ok(data(201, &shown, Some(message)))
+}
+
+pub(super) async fn change(desk: &Desk<'_>, name: &str, extent: Extent) -> Result<Reply, IdentityError> {
+    let tokens_used = {
+        let mut fields = Fields::read(desk.asked)?.snake();
+        let used = fields.whole("tokens_used_today", MOST_TOKENS);
+        fields.done()?;
+        used
+    };
+    let agent = edit(desk, name, |agent| {
+        let mut fields = Fields::read(desk.asked)?.snake();
+        if fields.text("slug", 64).is_some_and(|slug| slug != agent.slug) {
+            fields.fault("slug", "cannot be changed: tokens say it");
+        }
+        if fields.has("capabilities") && desk.issuer.keycloak.is_some() {
+            return Err(IdentityError::KeptElsewhere);
+        }
+        read_into(desk, agent, &mut fields, extent);
+        fields.done()
+    })
+    .await?;
+    if let Some(tokens) = tokens_used {
+        desk.write(Wish::SetUsage { agent_id: agent.agent_id.clone(), tokens }).await?;
+    }
+    Ok(data(200, &show::agent(desk, &agent), Some("The agent was changed.")))
+}
+
+pub(super) async fn remove(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
+    let agent_id = find(desk, name)?.agent_id.clone();
+    desk.write(Wish::RemoveAgent { agent_id: agent_id.clone() }).await?;
+    Ok(data(200, &json!({ "agentId": agent_id }), Some("The agent was removed; its tokens open nothing.")))
+}
+
+pub(super) fn show_scopes(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
+    Ok(data(200, &scopes(&*find(desk, name)?), None))
+}
+
+pub(super) async fn set_scopes(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
+    if desk.issuer.keycloak.is_some() {
+        return Err(IdentityError::KeptElsewhere);
+    }
+    let mut fields = Fields::read(desk.asked)?.snake();
+    if !fields.has("scopes") || fields.is_null("scopes") {
+        fields.fault("scopes", "is required: a list, which replaces the one before");
+    }
+    let scopes_wanted = fields.words("scopes", capability).unwrap_or_default();
+    fields.done()?;
+    let agent = edit(desk, name, |agent| {
+        agent.capabilities.clone_from(&scopes_wanted);
+        Ok(())
+    })
+    .await?;
+    Ok(data(200, &scopes(&agent), Some("The agent's capabilities were replaced.")))
+}
+
+pub(super) async fn set_status(desk: &Desk<'_>, name: &str, active: bool) -> Result<Reply, IdentityError> {
+    let (status, message) = match active {
+        true => (AgentStatus::Active, "The agent is active."),
+        false => (AgentStatus::Suspended, "The agent is suspended; its tokens open nothing."),
+    };
+    let agent = edit(desk, name, |agent| {
+        agent.status = status;
+        Ok(())
+    })
+    .await?;
+    Ok(data(200, &show::agent(desk, &agent), Some(message)))
+}
+
+pub(super) fn show_usage(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
+    let agent = find(desk, name)?;
+    let (directory, now) = (desk.directory(), desk.app.now());
+    let usage = directory.usage(&agent.agent_id);
+    let days: Vec<Value> = usage
+        .iter()
+        .flat_map(|usage| usage.days())
+        .map(|(day, used)| {
+            json!({
+                "date": date(day),
+                "tokens": used.tokens,
+                "reports": used.reports,
+                "costUsd": used.cost_micros as f64 / 1e6,
+            })
+        })
+        .collect();
+    let shown = json!({
+        "agentId": agent.agent_id,
+        "date": date(day_of(now)),
+        "days": days,
+        "tokensUsedToday": directory.tokens_used(&agent.agent_id, now),
+        "budgetExhausted": tokens_left(&directory, &agent, now).is_err(),
+        "apiCallsThisHour": desk.agents.calls.of(&agent.agent_id, now),
+    });
+    Ok(data(200, &shown, None))
+}
+
+/// Changes an agent as it is now, and again if somebody else's change came first.
+async fn edit(
+    desk: &Desk<'_>,
+    name: &str,
+    change: impl Fn(&mut AgentIdentity) -> Result<(), IdentityError>,
+) -> Result<Arc<AgentIdentity>, IdentityError> {
+    for _ in 0..TRIES {
+        let agent = find(desk, name)?;
+        let mut changed = AgentIdentity::clone(&agent);
+        change(&mut changed)?;
+        if changed == *agent {
+            return Ok(agent);
+        }
+        changed.updated_at = desk.app.now();
+        let wish = Wish::ReplaceAgent { agent: Box::new(changed), version: agent.version };
+        match desk.write(wish).await {
+            Ok(Done::Agent(agent)) => return Ok(agent),
+            Ok(Done::Target(_) | Done::Usage(_) | Done::Nothing) => {}
+            Err(fault) if came_second(&fault) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(IdentityError::Busy)
+}
+
+fn scopes(agent: &AgentIdentity) -> Value {
+    json!({"agentId": agent.agent_id, "scopes": agent.capabilities})
+}
+
+fn blank(desk: &Desk<'_>) -> AgentIdentity {
+    let now = desk.app.now();
+    AgentIdentity {
+        agent_id: desk.app.name("agt_"),
+        client_id: String::new(),
+        slug: String::new(),
+        name: String::new(),
+        description: String::new(),
+        kind: "agent".to_owned(),
+        status: AgentStatus::Active,
+        secrets: Vec::new(),
+        capabilities: Vec::new(),
+        declared: Vec::new(),
+        groups: Vec::new(),
+        budget: Budget::default(),
+        jwks_uri: None,
+        owner: None,
+        created_by: desk.permit.by().to_owned(),
+        created_at: now,
+        updated_at: now,
+        version: 0,
+    }
+}
+
+/// Reads what a body says into the agent. What is not said stays, or, where everything is said, is emptied.
+fn read_into(desk: &Desk<'_>, agent: &mut AgentIdentity, fields: &mut Fields, extent: Extent) {
+    let whole = extent == Extent::Whole;
+    if whole || fields.has("name") {
+        agent.name = fields.required_text("name", 256).unwrap_or_default();
+    }
+    if whole || fields.has("description") {
+        agent.description = fields.text("description", 4096).unwrap_or_default();
+    }
+    if whole || fields.has("type") {
+        agent.kind = fields.text("type", 64).unwrap_or_else(|| "agent".to_owned());
+    }
+    if whole && desk.issuer.keycloak.is_none() || fields.has("capabilities") {
+        agent.capabilities = fields.words("capabilities", capability).unwrap_or_default();
+    }
+    if whole && desk.issuer.keycloak.is_none() || fields.has("groups") {
+        agent.groups = fields.words("groups", group).unwrap_or_default();
+    }
+    if whole || fields.has("owner") {
+        agent.owner = fields.text("owner", 256);
+    }
+    if whole || fields.has("jwks_uri") {
+        agent.jwks_uri = fields.text("jwks_uri", 2048);
+        if agent
+            .jwks_uri
+            .as_ref()
+            .is_some_and(|uri| !Url::parse(uri).is_ok_and(|uri| uri.scheme() == "https"))
+        {
+            fields.fault("jwks_uri", "must be an https URL");
+        }
+    }
+    match fields.text("status", 16).as_deref() {
+        None => {}
+        Some("active") => agent.status = AgentStatus::Active,
+        Some("suspended") => agent.status = AgentStatus::Suspended,
+        Some(_) => fields.fault("status", "must be active or suspended"),
+    }
+    if whole || fields.is_null("budget_policy") {
+        agent.budget = Budget::default();
+    }
+    let budget = &mut agent.budget;
+    fields.nested("budget_policy", |policy| {
+        for (name, limit) in [
+            ("max_tokens_per_day", &mut budget.max_tokens_per_day),
+            ("max_api_calls_per_hour", &mut budget.max_api_calls_per_hour),
+        ] {
+            if policy.has(name) {
+                *limit = policy.whole(name, MOST_TOKENS);
+            }
+        }
+    });
+}
+
+fn capability(word: &str) -> Result<(), String> {
+    check_capability(word).map_err(|fault| fault.to_string())
+}
+
+fn group(word: &str) -> Result<(), String> {
+    let good =
+        !word.trim().is_empty() && word.len() <= 256 && !word.contains(|c: char| c.is_control() || c == ',');
+    if good { Ok(()) } else { Err("must be a group's name, without commas".to_owned()) }
+}
+
+/// Whether a text can stand in tokens and addresses as an agent's or a target's name.
+pub(super) fn is_slug(text: &str) -> bool {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=64).contains(&text.len()) && text.chars().all(good) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// A name as a slug: "Research Analyst" → "research-analyst".
+pub(super) fn slug_of(name: &str) -> String {
+    let spelled: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
+    let slug = spelled.split_whitespace().collect::<Vec<_>>().join("-");
+    slug.chars().take(48).collect::<String>().trim_end_matches('-').to_owned()
+}
+
+/// A day, counted from 1970-01-01, as YYYY-MM-DD.
+fn date(day: u64) -> String {
+    let seconds = i64::try_from(day.saturating_mul(DAY)).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| String::new(), |at| at.strftime("%F").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_slugs() {
+        for (name, slug) in [
+            ("Research Analyst", "research-analyst"),
+            ("  A/B  test! ", "a-b-test"),
+            ("Überflieger 2", "berflieger-2"),
+        ] {
+            assert_eq!(slug_of(name), slug);
+            assert!(is_slug(slug));
+        }
+        for bad in ["", "-a", "a-", "A", "a_b", "a b"] {
+            assert!(!is_slug(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn days_have_dates() {
+        for (day, expected) in
+            [(0, "1970-01-01"), (11_016, "2000-02-29"), (20_777, "2026-11-20"), (20_833, "2027-01-15")]
+        {
+            assert_eq!(date(day), expected);
+        }
+    }
+}

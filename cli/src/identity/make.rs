@@ -23,7 +23,7 @@ pub(super) fn create(options: &Create, remote: &Remote, json: bool) -> Result<Re
 
 /// What is asked for: what was not said is the server's to choose.
 fn wish(options: &Create) -> Value {
-    let mut wish = json!({"name": options.name, "capabilities": options.capabilities});
+    let mut wish = json!({"name": options.name});
     for (name, text) in [
         ("slug", &options.slug),
         ("description", &options.description),
@@ -35,8 +35,11 @@ fn wish(options: &Create) -> Value {
             wish[name] = json!(text);
         }
     }
-    if !options.groups.is_empty() {
-        wish["groups"] = json!(options.groups);
+    // Where Keycloak says what an agent may do, even an empty list would be a word too many.
+    for (name, words) in [("capabilities", &options.capabilities), ("groups", &options.groups)] {
+        if !words.is_empty() {
+            wish[name] = json!(words);
+        }
     }
     // Never null and never 0: a limit that is not there is none.
     for (name, limit) in

@@ -86,7 +86,7 @@ pub(crate) struct Create {
 /// `identity list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Part of a name, slug or description
+    /// Part of a name, slug or id
     #[arg(long, value_name = "TEXT")]
     pub(super) query: Option<String>,
     /// Only agents of this status

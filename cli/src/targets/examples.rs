@@ -67,8 +67,8 @@ Examples:
   agentctl mcp-target rotate documents
   agentctl mcp-target rotate documents --secret-out mcp.secret
 
-The secret is the last line of what is printed and cannot be had again. With --secret-out it replaces the
-one in the file.
+The old secret ends at once. The new one is the last line of what is printed and cannot be had again. With
+--secret-out it replaces the one in the file.
 
 Exit codes: 0 made, 1 refused or not there (or the secret could not be written), 2 wrong use,
 3 no key and no token, 4 nobody answers";

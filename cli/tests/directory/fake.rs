@@ -10,7 +10,7 @@ pub(crate) const KEY: &str = "lmk_c2VjcmV0LWtleQ";
 /// A client secret that the directory has just made.
 pub(crate) const MADE: &str = "ags_k2_bmV3LXNlY3JldA";
 /// An introspection secret that it has just made.
-pub(crate) const MADE_FOR_TARGET: &str = "mcs_aW50cm9zcGVjdGlvbg";
+pub(crate) const MADE_FOR_TARGET: &str = "mis_aW50cm9zcGVjdGlvbg";
 /// Where the directory is, at the stand-in.
 pub(crate) const ADMIN: &str = "/orgs/default/api/v1/admin";
 

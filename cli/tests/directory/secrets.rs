@@ -61,7 +61,7 @@ fn what_is_asked_for_is_what_was_said() {
         "bot",
     ];
     for (words, body) in [
-        (&[][..], json!({"name": "Research Analyst", "capabilities": []})),
+        (&[][..], json!({"name": "Research Analyst"})),
         (
             &full[..],
             json!({"name": "Research Analyst", "capabilities": ["a:b", "c:d"], "slug": "r-a", "description": "d",

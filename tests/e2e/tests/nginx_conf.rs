@@ -453,12 +453,13 @@ async fn one_address_gets_a_part_of_the_places_where_secrets_are_compared() {
     let signing_in: Vec<_> = (0..48).map(|_| sign_in(running.caller(None))).collect();
     eventually("all of them wait", async || (*waiting.lock().expect("whole") == 48).then_some(())).await;
     let nobody = running.caller(None);
-    for path in [endpoint, "/t/default/api/v1/oauth/revoke", "/t/default/api/v1/oauth/introspect"] {
+    for path in [endpoint, "/t/default/api/v1/oauth/revoke"] {
         let refused = nobody.post_bytes(path, "{}").await;
         assert_eq!(refused.must_be(429)["error"], "temporarily_unavailable", "{path}");
     }
     // What compares no secret goes on.
     nobody.get("/orgs/default/api/v1/oauth/userinfo").await.must_be(200);
+    nobody.post_bytes("/orgs/default/api/v1/oauth/introspect", "{}").await.must_be(200);
     nobody.get("/health").await.must_be(200);
     let (told, bell) = &*released;
     *told.lock().expect("whole") = true;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub(crate) use self::options::{Keeper, One, Several, line, name};
+pub(crate) use self::options::{Keeper, One, Several, capability, line, name};
 pub(crate) use self::remove::remove;
 pub(crate) use self::secret::{Once, SecretOut};
 use crate::credentials::{self, Needs, Trouble};
@@ -146,7 +146,11 @@ fn token(remote: &Remote) -> Result<Secret, Failure> {
     // Before a renewal, too: it would be for nothing.
     credentials::may_go(&remote.sign_in, &remote.gateway.to_string()).map_err(Trouble::failure)?;
     credentials::obtain(remote, &Needs::nothing()).map_err(|failure| match failure.exit {
-        Exit::Credentials => failure.and("or name the organisation's key with --admin-key-file"),
+        Exit::Credentials => {
+            let message =
+                format!("{}, or name the organisation's key with --admin-key-file", failure.message);
+            Failure { message, ..failure }
+        }
         _ => failure,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use access::check_capability;
 use clap::Args;
 
 /// Who keeps the directory, and of which organisation.
@@ -49,6 +50,11 @@ pub(crate) fn name(text: &str) -> Result<String, String> {
         return Err("must be an id or a slug: letters, digits, '-', '_', '.'".to_owned());
     }
     Ok(text.to_owned())
+}
+
+/// What an agent may do, by the server's own rule: its faults name places in a list that nobody typed.
+pub(crate) fn capability(text: &str) -> Result<String, String> {
+    check_capability(text).map(|()| text.to_owned()).map_err(|fault| fault.to_string())
 }
 
 /// A text with something in it, on one line.

@@ -57,18 +57,14 @@ impl Fault {
     }
 }
 
-/// What the server cannot know: which of the two credentials was taken, and from where.
+/// What the server cannot know: where the credential came from, and where a better one is named.
 fn advice(status: StatusCode, by: &By) -> Option<&'static str> {
     match (status, by) {
-        (StatusCode::UNAUTHORIZED, By::Key(_)) => {
-            Some("the file of --admin-key-file does not hold this organisation's key of today")
-        }
+        (StatusCode::UNAUTHORIZED, By::Key(_)) => Some("see --admin-key-file"),
         (StatusCode::UNAUTHORIZED, By::Token(_)) => {
             Some("get a new token, or name the organisation's key with --admin-key-file")
         }
-        (StatusCode::FORBIDDEN, By::Token(_)) => {
-            Some("name the organisation's key with --admin-key-file, or sign in as a service that may")
-        }
+        (StatusCode::FORBIDDEN, By::Token(_)) => Some("see --admin-key-file"),
         _ => None,
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::address;
 use super::agent::list;
-use super::options::Capabilities;
+use super::options::{Grant, Revoke};
 use crate::directory::Directory;
 use crate::http::Method;
 use crate::options::Remote;
@@ -29,9 +29,11 @@ struct Change {
 }
 
 /// Gives an agent capabilities.
-pub(super) fn grant(options: &Capabilities, remote: &Remote, json: bool) -> Result<Report, Failure> {
+pub(super) fn grant(options: &Grant, remote: &Remote, json: bool) -> Result<Report, Failure> {
     let words = Words { done: "granted", not: "held already" };
-    change(options, remote, json, &words, |held, wished| {
+    let directory = Directory::open(remote, &options.keeper)?;
+    let wished = &options.capabilities;
+    change(&directory, &options.id, &words, json, |held| {
         let (news, rest): (Vec<_>, _) = distinct(wished).into_iter().partition(|one| !held.contains(one));
         let scopes = [held, &news[..]].concat();
         Change { news, rest, scopes }
@@ -39,9 +41,11 @@ pub(super) fn grant(options: &Capabilities, remote: &Remote, json: bool) -> Resu
 }
 
 /// Takes capabilities away from an agent.
-pub(super) fn revoke(options: &Capabilities, remote: &Remote, json: bool) -> Result<Report, Failure> {
+pub(super) fn revoke(options: &Revoke, remote: &Remote, json: bool) -> Result<Report, Failure> {
     let words = Words { done: "revoked", not: "not held" };
-    change(options, remote, json, &words, |held, wished| {
+    let directory = Directory::open(remote, &options.keeper)?;
+    let wished = &options.capabilities;
+    change(&directory, &options.id, &words, json, |held| {
         let (news, rest): (Vec<_>, _) = distinct(wished).into_iter().partition(|one| held.contains(one));
         let scopes = held.iter().filter(|one| !news.contains(one)).cloned().collect();
         Change { news, rest, scopes }
@@ -57,16 +61,15 @@ struct Words {
 /// The list is replaced as a whole, and nothing in the API says that it is still the one that was read: of two who
 /// change it at once, the later one's list holds. So what the server says afterwards is told, and not what was sent.
 fn change(
-    options: &Capabilities,
-    remote: &Remote,
-    json: bool,
+    directory: &Directory,
+    id: &str,
     words: &Words,
-    change: impl Fn(&[String], &[String]) -> Change,
+    json: bool,
+    change: impl Fn(&[String]) -> Change,
 ) -> Result<Report, Failure> {
-    let directory = Directory::open(remote, &options.keeper)?;
-    let path = format!("{}/scopes", address(&options.id));
+    let path = format!("{}/scopes", address(id));
     let mut held: Held = directory.get(&path, "the capabilities")?.data()?;
-    let Change { news, rest, scopes } = change(&held.scopes, &options.capabilities);
+    let Change { news, rest, scopes } = change(&held.scopes);
     if !news.is_empty() {
         let body = json!({"scopes": scopes});
         held = directory.send(Method::PUT, &path, Some(&body), "the change of capabilities")?.data()?;

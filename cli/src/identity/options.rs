@@ -4,7 +4,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 
 use super::examples;
-use crate::directory::{Keeper, One, SecretOut, Several, line, name};
+use crate::directory::{Keeper, One, SecretOut, Several, capability, line, name};
 
 /// What to do with identities.
 #[derive(Debug, Subcommand)]
@@ -20,10 +20,10 @@ pub(crate) enum IdentityCommand {
     Show(One),
     /// Give an agent capabilities; those it has stay
     #[command(after_help = examples::GRANT)]
-    Grant(Capabilities),
+    Grant(Grant),
     /// Take capabilities away from an agent
     #[command(after_help = examples::REVOKE)]
-    Revoke(Capabilities),
+    Revoke(Revoke),
     /// Show or change how much an agent may use
     #[command(after_help = examples::BUDGET)]
     Budget(Budget),
@@ -60,7 +60,7 @@ pub(crate) struct Create {
     #[arg(long = "type", value_name = "TYPE")]
     pub(super) kind: Option<String>,
     /// Something it may do, as verb:noun; may be given more than once
-    #[arg(long = "capability", value_name = "CAPABILITY", value_parser = line)]
+    #[arg(long = "capability", value_name = "CAPABILITY", value_parser = capability)]
     pub(super) capabilities: Vec<String>,
     /// A group, as scopes.yml knows it, so that it can use the registry; may be given more than once
     #[arg(long = "group", value_name = "GROUP", value_parser = line)]
@@ -99,13 +99,26 @@ pub(crate) struct List {
     pub(super) keeper: Keeper,
 }
 
-/// `identity grant`, `identity revoke`.
+/// `identity grant`.
 #[derive(Debug, Args)]
-pub(crate) struct Capabilities {
+pub(crate) struct Grant {
     /// The agent's id or slug
     #[arg(value_name = "ID", value_parser = name)]
     pub(super) id: String,
     /// The capabilities, as verb:noun
+    #[arg(required = true, value_name = "CAPABILITY", value_parser = capability)]
+    pub(super) capabilities: Vec<String>,
+    #[command(flatten)]
+    pub(super) keeper: Keeper,
+}
+
+/// `identity revoke`.
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    /// The agent's id or slug
+    #[arg(value_name = "ID", value_parser = name)]
+    pub(super) id: String,
+    /// The capabilities, whatever their form
     #[arg(required = true, value_name = "CAPABILITY", value_parser = line)]
     pub(super) capabilities: Vec<String>,
     #[command(flatten)]

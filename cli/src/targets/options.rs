@@ -3,7 +3,7 @@
 use clap::{ArgGroup, Args, Subcommand};
 
 use super::examples;
-use crate::directory::{Keeper, One, SecretOut, Several, line, name};
+use crate::directory::{Keeper, One, SecretOut, Several, capability, line, name};
 
 /// What to do with MCP servers.
 #[derive(Debug, Subcommand)]
@@ -35,10 +35,10 @@ pub(crate) struct Fields {
     #[arg(long = "alias", value_name = "NAME", value_parser = line)]
     pub(super) aliases: Vec<String>,
     /// What an agent has to hold to get a token for it, as verb:noun; or none
-    #[arg(long, value_name = "CAPABILITY|none", value_parser = line)]
+    #[arg(long, value_name = "CAPABILITY|none", value_parser = capability_or_none)]
     pub(super) capability: Option<String>,
     /// A scope that its tokens may have; may be given more than once
-    #[arg(long = "scope", value_name = "SCOPE", value_parser = line)]
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = capability)]
     pub(super) scopes: Vec<String>,
     /// How long its tokens live, in seconds (30 to 600)
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(30..=600))]
@@ -112,4 +112,8 @@ pub(crate) struct Rotate {
     pub(super) secret: SecretOut,
     #[command(flatten)]
     pub(super) keeper: Keeper,
+}
+
+fn capability_or_none(text: &str) -> Result<String, String> {
+    if text == "none" { Ok(text.to_owned()) } else { capability(text) }
 }

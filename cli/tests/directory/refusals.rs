@@ -31,12 +31,7 @@ const VERBS: [&[&str]; 17] = [
 fn every_verb_says_why_it_was_refused() {
     let desk = keeper();
     for (status, code, message, parts) in [
-        (
-            401,
-            "unauthorized",
-            "a credential is needed",
-            &["401 Unauthorized", "--admin-key-file does not hold"][..],
-        ),
+        (401, "unauthorized", "a credential is needed", &["401 Unauthorized", "see --admin-key-file"][..]),
         (403, "forbidden", "not you", &["403 Forbidden", "not you"]),
         (404, "not_found", "no such\u{1b}[2J agent", &["404 Not Found", "no such\\u{1b}[2J agent"]),
         (409, "conflict", "the slug is taken", &["409 Conflict", "the slug is taken"]),
@@ -65,7 +60,7 @@ fn every_fault_is_told() {
             )
         })
     };
-    let words = ["identity", "create", "A", "--capability", "x"];
+    let words = ["identity", "create", "A", "--capability", "x:y"];
     let one = faults(json!([{"field": "capabilities[0]", "message": "must be verb:noun"}]));
     keep(&desk, &one, &words)
         .says(1, &["refused (422 Unprocessable Entity): capabilities[0]: must be verb:noun\n"]);
@@ -83,7 +78,7 @@ fn every_fault_is_told() {
 #[test]
 fn who_comes_with_a_token_is_told_of_the_key() {
     let desk = Desk::new(300);
-    for (status, part) in [(401, "get a new token"), (403, "a service that may")] {
+    for (status, part) in [(401, "get a new token"), (403, "403 Forbidden")] {
         let server = directory(move |_, _| refusal(status, "no", "no"));
         desk.at(&server, &["identity", "list"]).says(1, &[part, "--admin-key-file"]);
     }

@@ -26,8 +26,9 @@ pub(crate) fn metrics(app: &App) -> Reply {
     )
 }
 
-/// Status, policy and issuers: `degraded` while some issuer has no keys or could not be
-/// asked for them the last time, or the newest content of the policy is faulty.
+/// Status, policy, issuers and directory: `degraded` while some issuer has no keys or could not be
+/// asked for them the last time, the newest content of the policy is faulty, or the directory cannot be
+/// written.
 pub(crate) fn health(app: &App) -> Reply {
     let mut degraded = !app.policy.state().faults.is_empty();
     let issuers: Vec<Value> = app
@@ -39,9 +40,18 @@ pub(crate) fn health(app: &App) -> Reply {
             json!({"issuer": trusted.issuer.names.first(), "method": trusted.method, "keys": keys})
         })
         .collect();
+    let directory = app.agents().map(|agents| {
+        let kept = agents.store().status();
+        degraded |= kept.fault.is_some();
+        json!({"store": kept.kind, "fault": kept.fault, "agents": agents.now().agents().count()})
+    });
     let status = if degraded { "degraded" } else { "ok" };
     let policy = app.policy.state();
     let faults: Vec<String> = policy.faults.iter().map(ToString::to_string).collect();
     let policy = json!({"version": policy.policy.version(), "loaded_at": policy.loaded_at, "faults": faults});
-    Reply::json(200, &json!({"status": status, "policy": policy, "issuers": issuers})).no_store()
+    let mut health = json!({"status": status, "policy": policy, "issuers": issuers});
+    if let Some(directory) = directory {
+        health["directory"] = directory;
+    }
+    Reply::json(200, &health).no_store()
 }

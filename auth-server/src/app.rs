@@ -1,6 +1,6 @@
 //! Everything a request may need, built once by `main` or by a test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,7 +15,7 @@ use store::directory::DirectoryStore;
 use token::{Clock, RemoteKeys, Signer, SigningAlgorithm};
 
 use crate::agents::Agents;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::directory;
 use crate::grants::Embedded;
 use crate::issuers::Trusted;
@@ -183,8 +183,8 @@ fn unique(random: &Random) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Opens the directory of agents, if there is to be one. Whoever takes a right there counts `changes` up, so
-/// that what was proven before is proven anew.
+/// Opens the directory of agents, if there is to be one, with a key of the organisation. Whoever takes a right
+/// there counts `changes` up, so that what was proven before is proven anew.
 async fn open_directory(
     config: &Config,
     clock: &Clock,
@@ -192,16 +192,39 @@ async fn open_directory(
     changes: &Arc<AtomicU64>,
 ) -> Result<Option<Agents>, String> {
     let Some(agents) = &config.agents else { return Ok(None) };
-    boot::files::private_folder(&config.state).map_err(|fault| fault.to_string())?;
-    let (clock, changes) = (Arc::clone(clock), Arc::clone(changes));
-    let opened = match &agents.database {
-        None => store::directory::open_file(&config.state, clock, changes).await,
-        Some(database) => store::directory::open_postgres(database.options(clock, changes)).await,
-    };
-    let store: Arc<dyn DirectoryStore> = opened.map_err(|fault| fault.to_string())?;
-    let key = Secret::new(format!("{}{}{}", directory::PREFIX, unique(random), unique(random)));
-    directory::first_key(&*store, &config.state, key).await?;
+    let store = open_store(&config.state, agents.database.as_ref(), clock, changes).await?;
+    directory::first_key(&*store, &config.state, admin_key(random)).await?;
     Ok(Some(Agents::new(store)))
+}
+
+/// Puts a new key of the organisation in place of the one there is, with the server's own files.
+///
+/// # Errors
+/// A line for the operator.
+pub async fn new_admin_key(state: &Path, database: Option<&Database>) -> Result<(), String> {
+    let store = open_store(state, database, &system_clock(), &Arc::default()).await?;
+    let done = directory::replace_key(&*store, state, admin_key(&system_random())).await;
+    store.close().await;
+    done
+}
+
+async fn open_store(
+    state: &Path,
+    database: Option<&Database>,
+    clock: &Clock,
+    changes: &Arc<AtomicU64>,
+) -> Result<Arc<dyn DirectoryStore>, String> {
+    boot::files::private_folder(state).map_err(|fault| fault.to_string())?;
+    let (clock, changes) = (Arc::clone(clock), Arc::clone(changes));
+    match database {
+        None => store::directory::open_file(state, clock, changes).await,
+        Some(database) => store::directory::open_postgres(database.options(clock, changes)).await,
+    }
+    .map_err(|fault| fault.to_string())
+}
+
+fn admin_key(random: &Random) -> Secret {
+    Secret::new(format!("{}{}{}", directory::PREFIX, unique(random), unique(random)))
 }
 
 /// The system's clock.

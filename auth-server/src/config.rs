@@ -36,6 +36,13 @@ pub enum Command {
     HashSecret,
     /// Make or change the tables of the directory's database, and end.
     Migrate,
+    /// Put a new organisation's key in place of one that was lost, and write it to DIR/admin_key. Stop a server
+    /// that keeps its directory in files first.
+    NewAdminKey {
+        /// The server's state folder.
+        #[arg(long, env = "AUTH_SERVER_STATE", value_name = "DIR")]
+        state: PathBuf,
+    },
 }
 
 /// What can be configured. All values are texts here, so that all faults can be told together.

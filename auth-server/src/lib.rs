@@ -19,6 +19,6 @@ mod reply;
 mod router;
 mod validate;
 
-pub use app::{App, Random, system_clock, system_random};
+pub use app::{App, Random, new_admin_key, system_clock, system_random};
 pub use grants::hash_secret;
 pub use router::{Doors, serve};

@@ -1,11 +1,12 @@
 //! Starts the auth-server: configuration, ports, signal to stop.
 
 use std::io::{BufRead, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use auth_server::config::{Cli, Command, Config, Options};
-use auth_server::{App, Doors, hash_secret, serve, system_clock, system_random};
+use auth_server::{App, Doors, hash_secret, new_admin_key, serve, system_clock, system_random};
 use boot::stop::Stop;
 use boot::watch::FileWatch;
 use boot::{Secret, files, log};
@@ -20,6 +21,9 @@ async fn main() -> ExitCode {
     let done = match cli.command {
         Some(Command::HashSecret) => hash().map_err(|fault| vec![fault]),
         Some(Command::Migrate) => migrate(&cli.options).await.map_err(|fault| vec![fault]),
+        Some(Command::NewAdminKey { state }) => {
+            renew(&state, &cli.options).await.map_err(|fault| vec![fault])
+        }
         None => run(&cli.options).await,
     };
     match done {
@@ -82,6 +86,13 @@ async fn migrate(options: &Options) -> Result<(), String> {
         .await
         .map_err(|fault| fault.to_string())?;
     println!("the tables are as this version needs them");
+    Ok(())
+}
+
+async fn renew(state: &Path, options: &Options) -> Result<(), String> {
+    let database = options.agents.database()?;
+    new_admin_key(state, database.as_ref()).await?;
+    println!("the key stands in {}", state.join("admin_key").display());
     Ok(())
 }
 

@@ -157,14 +157,18 @@ pub(crate) fn live_principal(
     // A token of an agent opens nothing where there is no directory to say that it still may.
     let directory = directory.ok_or(TokenError::Revoked)?;
     let agent = active(&directory, agent_id, jti)?;
-    let held = policy.scopes_for(&agent.groups);
-    let with_groups = claims.contains_key("groups");
-    let scope: ScopeSet = text("scope").unwrap_or_default().split_whitespace().collect();
-    let who = Principal {
-        username: said.username,
-        client_id: said.client_id,
-        groups: if with_groups { agent.groups.clone() } else { Vec::new() },
-        scopes: if with_groups { held } else { held.intersection(&scope) },
+    let who = match claims.contains_key("groups") {
+        // What it had when the token was made, as far as it still has it.
+        true => {
+            let groups: Vec<String> =
+                said.groups.into_iter().filter(|group| agent.groups.contains(group)).collect();
+            Principal { scopes: policy.scopes_for(&groups), groups, ..said }
+        }
+        // Narrowed: the scopes that it was narrowed to, as far as its groups still give them.
+        false => {
+            let held = policy.scopes_for(&agent.groups);
+            Principal { scopes: held.intersection(&said.scopes), ..said }
+        }
     };
     Ok((who, Some(agent)))
 }

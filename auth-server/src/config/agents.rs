@@ -123,14 +123,19 @@ impl AgentsOptions {
             AgentsMode::Local => SecretKeeper::Local,
             AgentsMode::Keycloak => self.keycloak(faults)?,
         };
-        let database = match self.store {
-            StoreKind::File => None,
-            StoreKind::Postgres => {
-                let url = self.database_url().map_err(|fault| faults.push(fault)).ok()?;
-                Some(Database { url, migrate: self.migrate })
-            }
-        };
+        let database = self.database().map_err(|fault| faults.push(fault)).ok()?;
         Some(AgentsConfig { secrets, database })
+    }
+
+    /// Where the directory is kept; `None` for files.
+    ///
+    /// # Errors
+    /// What to change.
+    pub fn database(&self) -> Result<Option<Database>, String> {
+        match self.store {
+            StoreKind::File => Ok(None),
+            StoreKind::Postgres => Ok(Some(Database { url: self.database_url()?, migrate: self.migrate })),
+        }
     }
 
     /// The database's address, wherever it stands; a fault does not repeat it.

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use access::Asker;
+use access::{Asker, DirectoryAction};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use boot::{Secret, files};
@@ -45,24 +45,65 @@ pub(crate) async fn first_key(store: &dyn DirectoryStore, state: &Path, made: Se
     if store.directory().admin_key().is_some() {
         return Ok(());
     }
-    let permit = Asker::Server("first start").may(access::DirectoryAction::Write);
-    let permit = permit.map_err(|fault| fault.to_string())?;
-    // In the file first: a key that nobody can read any more would be of no use.
     let file = state.join(FILE);
-    files::replace(&file, format!("{}\n", made.expose()).as_bytes()).map_err(|fault| fault.to_string())?;
-    let wish = Wish::SetAdminKey { hash: hashed(made.expose()), before: None };
-    match store.write(&permit, wish).await {
-        Ok(_) => {
+    match keep(store, &file, &made, None, "first start").await {
+        Ok(()) => {
             tracing::info!(file = %file.display(), "the organisation's key was made");
             Ok(())
         }
-        Err(StoreError::Changed { .. }) => {
+        Err(KeyFault::Other) => {
             let _ = std::fs::remove_file(&file);
             tracing::info!("the organisation's key was made by another server");
             Ok(())
         }
-        Err(fault) => Err(fault.to_string()),
+        Err(KeyFault::Failed(fault)) => Err(fault),
     }
+}
+
+/// Puts a new key in place of the one there is, which is void then.
+///
+/// # Errors
+/// A line for the operator.
+pub(crate) async fn replace_key(
+    store: &dyn DirectoryStore,
+    state: &Path,
+    made: Secret,
+) -> Result<(), String> {
+    let before = store.directory().admin_key().map(str::to_owned);
+    match keep(store, &state.join(FILE), &made, before, "operator").await {
+        Ok(()) => Ok(()),
+        Err(KeyFault::Other) => Err("the key was changed by another server meanwhile: try again".to_owned()),
+        Err(KeyFault::Failed(fault)) => Err(fault),
+    }
+}
+
+/// Why a key was not kept.
+enum KeyFault {
+    /// There is another one than was thought.
+    Other,
+    Failed(String),
+}
+
+async fn keep(
+    store: &dyn DirectoryStore,
+    file: &Path,
+    made: &Secret,
+    before: Option<String>,
+    by: &'static str,
+) -> Result<(), KeyFault> {
+    let permit = Asker::Server(by).may(DirectoryAction::Write);
+    let permit = permit.map_err(|fault| KeyFault::Failed(fault.to_string()))?;
+    // In the file first: a key that nobody can read any more would be of no use.
+    write(file, made).map_err(KeyFault::Failed)?;
+    match store.write(&permit, Wish::SetAdminKey { hash: hashed(made.expose()), before }).await {
+        Ok(_) => Ok(()),
+        Err(StoreError::Changed { .. }) => Err(KeyFault::Other),
+        Err(fault) => Err(KeyFault::Failed(fault.to_string())),
+    }
+}
+
+fn write(file: &Path, key: &Secret) -> Result<(), String> {
+    files::replace(file, format!("{}\n", key.expose()).as_bytes()).map_err(|fault| fault.to_string())
 }
 
 /// What keys of organisations begin with.
@@ -77,7 +118,7 @@ pub(super) async fn rotate(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     let key = random_secret(desk.app, PREFIX);
     desk.write(Wish::SetAdminKey { hash: hashed(key.expose()), before }).await?;
     let file = desk.app.state.join(FILE);
-    if let Err(fault) = files::replace(&file, format!("{}\n", key.expose()).as_bytes()) {
+    if let Err(fault) = write(&file, &key) {
         // It is in the answer, at least.
         tracing::error!(%fault, "the new key of the organisation could not be written to its file");
     }

@@ -21,7 +21,7 @@ use crate::grants::Embedded;
 use crate::reply::Reply;
 use crate::validate::{self, Bearer, Field};
 
-pub(crate) use key::{PREFIX, first_key, hashed, is_admin_key, same};
+pub(crate) use key::{PREFIX, first_key, hashed, is_admin_key, replace_key, same};
 
 /// What is asked of the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

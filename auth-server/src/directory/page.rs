@@ -40,7 +40,8 @@ impl Page {
                     }
                 }
                 (name, _) => {
-                    faults.add(name, format!("is not known here; limit, offset, {}", known.join(", ")))
+                    let known = known.join(", ");
+                    faults.add(name, format!("is not known here: limit, offset, {known}"));
                 }
             }
         }

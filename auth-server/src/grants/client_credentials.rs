@@ -15,7 +15,7 @@ pub(super) async fn prove(app: &App, issuer: &Embedded, shown: Credentials) -> R
     match (&issuer.agents, &issuer.keycloak) {
         // A client of the configuration is never asked for elsewhere.
         (Some(agents), Some(keeper)) if !issuer.clients.knows(&shown.client_id) => {
-            keycloak::prove(app, issuer, agents, keeper, shown).await
+            keycloak::prove(app, agents, keeper, shown).await
         }
         (Some(agents), None) => issuer.clients.prove(Some(&agents.now()), shown, app.now()).await,
         (Some(_), Some(_)) | (None, _) => issuer.clients.prove(None, shown, app.now()).await,

@@ -11,7 +11,6 @@ use store::StoreError;
 use store::directory::{AgentIdentity, AgentStatus, Budget, Done, Wish};
 use token::Claims;
 
-use super::Embedded;
 use super::client::Party;
 use super::error::GrantError;
 use super::form::Credentials;
@@ -102,7 +101,6 @@ impl Keeper {
 /// [`GrantError::InvalidClient`], [`GrantError::KeeperAway`], [`GrantError::Store`].
 pub(super) async fn prove(
     app: &App,
-    issuer: &Embedded,
     agents: &Agents,
     keeper: &Keeper,
     shown: Credentials,
@@ -114,7 +112,7 @@ pub(super) async fn prove(
         tracing::error!(%fault, "Keycloak's own token is refused: look at --issuers");
         GrantError::KeeperAway
     })?;
-    if verified.issuer.issuer.names.contains(&issuer.name) {
+    if verified.issuer.is_own() {
         return Err(refused);
     }
     let (who, _) = verified.issuer.principal(&verified.claims, &app.policy.current()).map_err(|fault| {

@@ -42,6 +42,9 @@ const SKINS: [Skin; 4] = [
         framework: &["sqlx"],
         may: &[],
         at: &[
+            "directory/postgres/load.rs",
+            "directory/postgres/log.rs",
+            "directory/postgres/statement.rs",
             "postgres/follow.rs",
             "postgres/link.rs",
             "postgres/load.rs",

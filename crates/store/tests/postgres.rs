@@ -2,6 +2,9 @@
 
 #[path = "postgres/common.rs"]
 mod common;
+mod crash;
+#[path = "postgres/directory.rs"]
+mod directory;
 #[path = "postgres/losses.rs"]
 mod losses;
 #[path = "postgres/outage.rs"]

@@ -67,8 +67,13 @@ impl FileLog {
         let (snapshot_file, journal_file) = (folder.join("directory.json"), folder.join("directory.journal"));
         let (mut directory, snapshot) = read_snapshot(&snapshot_file)?;
         let length = replay(&snapshot_file, &journal_file, &mut directory)?;
-        let resume = |length| Journal::resume(&journal_file, length);
-        let journal = length.map(resume).transpose().map_err(|cause| StoreError::Unavailable {
+        let resume = |length| {
+            let journal = Journal::resume(&journal_file, length)?;
+            // A torn end goes before anything else comes.
+            journal.cut()?;
+            Ok(journal)
+        };
+        let journal = length.map(resume).transpose().map_err(|cause: io::Error| StoreError::Unavailable {
             place: journal_file.display().to_string(),
             reason: cause.to_string(),
         })?;
@@ -210,9 +215,12 @@ fn replay(snapshot: &Path, file: &Path, directory: &mut Directory) -> Result<Opt
         return Err(StoreError::Damaged { file: snapshot.to_owned(), reason });
     }
     if let Some(torn) = journal.torn() {
+        let kept = torn.keep(file);
+        let kept = kept.map_or_else(|cause| format!("nowhere: {cause}"), |file| file.display().to_string());
         tracing::warn!(
-            file = %file.display(), offset = torn.offset, bytes = torn.bytes,
-            "the last write did not come to its end: nobody was told that it counts, and it is cut off"
+            file = %file.display(), torn.offset, torn.bytes, kept,
+            "the last write did not come to its end and is cut off: it was not acknowledged, unless the disk \
+             has lost what it had"
         );
     }
     for (event, line) in journal.changes.iter().zip(2..) {

@@ -24,6 +24,8 @@ const BATCH: usize = 1024;
 const TRIES: u32 = 32;
 /// How long a batch that others came before waits at most until it is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long after a failure the log is asked again at the latest.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long after a failed folding the next one is tried.
 const FOLD_AGAIN: Duration = Duration::from_secs(60);
 
@@ -188,7 +190,7 @@ impl<L: Log> Keeper<L> {
                 }
                 Appended::Failed(trouble) => {
                     self.shared.failed(&trouble);
-                    self.look_at = self.log.interval().map(|interval| Instant::now() + interval);
+                    self.look_soon();
                     return Err(trouble.reason);
                 }
             }
@@ -223,7 +225,7 @@ impl<L: Log> Keeper<L> {
             }
             Err(trouble) => {
                 self.shared.failed(&Trouble { is_away: true, ..trouble.clone() });
-                self.look_at = self.log.interval().map(|interval| Instant::now() + interval);
+                self.look_soon();
                 Err(trouble.reason)
             }
         }
@@ -266,6 +268,11 @@ impl<L: Log> Keeper<L> {
     fn reached(&mut self, asked: Instant) {
         self.shared.reached(asked);
         self.look_at = self.log.interval().map(|interval| asked + interval);
+    }
+
+    /// After a failure: however seldom it is looked for news, nobody waits as long for a log that is well again.
+    fn look_soon(&mut self) {
+        self.look_at = self.log.interval().map(|interval| Instant::now() + interval.min(LOOK_AGAIN));
     }
 
     /// Folds a log that is long enough. Whoever writes waits meanwhile: it is seldom, and takes a few times as

@@ -159,7 +159,11 @@ impl Shared {
             tracing::error!(place, reason, "the directory cannot be written");
             health.refusal = Some(reason.clone());
         } else if health.away.replace(reason.clone()).is_none() {
-            tracing::warn!(place, reason, "not reached; reads go on, writes are refused");
+            tracing::warn!(
+                place,
+                reason,
+                "what others have written is not known; reads go on, writes are refused"
+            );
         }
     }
 

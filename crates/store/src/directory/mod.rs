@@ -6,12 +6,16 @@
 //! says what an event means, so both logs give the same directory.
 
 mod agent;
+pub mod conformance;
 mod file;
 mod keeper;
 mod kept;
 mod log;
 mod picture;
+mod postgres;
 mod target;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod whole;
 mod wish;
@@ -25,6 +29,7 @@ use tokio::sync::watch;
 pub use agent::{AgentIdentity, AgentStatus, Budget, SecretHash};
 pub use file::open_file;
 pub use picture::Directory;
+pub use postgres::{PostgresDirectoryOptions, open_postgres};
 pub use target::McpTarget;
 pub use usage::{DAY, DayUsage, Usage, day_of, end_of_day};
 pub use wish::{Done, Wish};

@@ -72,7 +72,7 @@ impl Journal {
     }
 
     /// Removes what lies behind the good bytes, and returns when that is on the disk.
-    fn cut(&self) -> io::Result<()> {
+    pub(crate) fn cut(&self) -> io::Result<()> {
         self.file.set_len(self.length)?;
         self.file.sync_all()
     }

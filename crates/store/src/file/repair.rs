@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -46,7 +46,7 @@ pub fn compact(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreErro
         let _ = writeln!(text, "{path}: the journal's change counts, not what was edited by hand");
     }
     if let Some(torn) = &found.torn {
-        let kept = keep_torn(&files, torn.offset).map_err(|cause| unwritable(&files, &cause))?;
+        let kept = torn.keep(&files.journal).map_err(|cause| unwritable(&files, &cause))?;
         let _ = writeln!(
             text,
             "the torn end of the journal, {} bytes, is kept in {}",
@@ -122,7 +122,7 @@ fn refuse_unreadable(files: &Files, found: &Reading) -> Result<(), StoreError> {
 /// Tells the log what an operator would want to know about a start.
 pub(super) fn report(files: &Files, found: &Reading) {
     if let Some(torn) = &found.torn {
-        let kept = keep_torn(files, torn.offset);
+        let kept = torn.keep(&files.journal);
         let kept = kept.map_or_else(|cause| format!("nowhere: {cause}"), |file| file.display().to_string());
         tracing::warn!(
             file = %files.journal.display(), torn.offset, torn.bytes, kept,
@@ -140,16 +140,6 @@ pub(super) fn report(files: &Files, found: &Reading) {
     if found.edited {
         tracing::info!(file = %files.state.display(), "was edited by hand: it counts, and followers of changes begin anew");
     }
-}
-
-/// Keeps the torn end beside the journal.
-fn keep_torn(files: &Files, offset: u64) -> io::Result<PathBuf> {
-    let bytes = fs::read(&files.journal)?;
-    let from = usize::try_from(offset).unwrap_or(usize::MAX).min(bytes.len());
-    let (name, mut kept) = replace::new_file(&beside(&files.journal, "torn"))?;
-    kept.write_all(&bytes[from..])?;
-    kept.sync_all()?;
-    Ok(name)
 }
 
 /// Seconds since 1970.

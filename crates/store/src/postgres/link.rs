@@ -13,7 +13,7 @@ const KEEPALIVE: &str =
 
 /// Why the database did not do it.
 #[derive(Clone, Debug)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// It gave way to another writer: the same again may succeed.
     Conflict,
     /// It was reached and refused, in its words; nothing was done.
@@ -30,7 +30,7 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// For people.
-    pub(super) fn reason(&self) -> String {
+    pub(crate) fn reason(&self) -> String {
         match self {
             Trouble::Conflict => "too many writers want the same".to_owned(),
             Trouble::Refused(reason)
@@ -42,7 +42,7 @@ impl Trouble {
     }
 
     /// Whether the connection is of no use any more.
-    pub(super) fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         matches!(self, Trouble::Late(_) | Trouble::Lost(_))
     }
 }
@@ -66,12 +66,12 @@ impl From<sqlx::Error> for Trouble {
 }
 
 /// Whether the error says that a table is not there.
-pub(super) fn is_missing_table(error: &sqlx::Error) -> bool {
+pub(crate) fn is_missing_table(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(said) if said.code().as_deref() == Some("42P01"))
 }
 
 /// The work, given up after `limit`; what it used must then be thrown away.
-pub(super) async fn within<T, E: Into<Trouble>>(
+pub(crate) async fn within<T, E: Into<Trouble>>(
     limit: Duration,
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Trouble> {
@@ -82,7 +82,7 @@ pub(super) async fn within<T, E: Into<Trouble>>(
 }
 
 /// A new connection.
-pub(super) async fn connect(url: &DatabaseUrl, limit: Duration) -> Result<PgConnection, Trouble> {
+pub(crate) async fn connect(url: &DatabaseUrl, limit: Duration) -> Result<PgConnection, Trouble> {
     let mut connection = within(limit, PgConnection::connect_with(&url.options())).await?;
     read_committed(&mut connection, limit).await?;
     Ok(connection)
@@ -90,7 +90,7 @@ pub(super) async fn connect(url: &DatabaseUrl, limit: Duration) -> Result<PgConn
 
 /// Every statement here is whole in itself: stricter ways, which a database can have as its default, would
 /// only make them give way to each other. Where this is unknown, it is done without.
-pub(super) async fn read_committed(connection: &mut PgConnection, limit: Duration) -> Result<(), Trouble> {
+pub(crate) async fn read_committed(connection: &mut PgConnection, limit: Duration) -> Result<(), Trouble> {
     let set = connection.execute("SET default_transaction_isolation = 'read committed'");
     match within(limit, set).await {
         Err(trouble) if trouble.is_lost() => Err(trouble),
@@ -100,7 +100,7 @@ pub(super) async fn read_committed(connection: &mut PgConnection, limit: Duratio
 
 /// A new connection for writing: the server gives up as well, or a write that nobody waits for any more
 /// would be done when its turn comes.
-pub(super) async fn connect_to_write(url: &DatabaseUrl, limit: Duration) -> Result<PgConnection, Trouble> {
+pub(crate) async fn connect_to_write(url: &DatabaseUrl, limit: Duration) -> Result<PgConnection, Trouble> {
     let mut connection = connect(url, limit).await?;
     let milliseconds = limit.as_millis().max(1);
     let set = format!("SET statement_timeout = {milliseconds}");
@@ -112,6 +112,6 @@ pub(super) async fn connect_to_write(url: &DatabaseUrl, limit: Duration) -> Resu
 }
 
 /// Says good-bye, if that is quick.
-pub(super) async fn close(connection: PgConnection) {
+pub(crate) async fn close(connection: PgConnection) {
     let _ = tokio::time::timeout(Duration::from_secs(1), connection.close()).await;
 }

@@ -5,13 +5,13 @@
 //! seen all before it. At most three connections: the writer's, the follower's, and the vectors'.
 
 mod follow;
-mod link;
+pub(crate) mod link;
 mod load;
 mod look;
 mod picture;
 mod restore;
 mod rows;
-mod schema;
+pub(crate) mod schema;
 mod shelf;
 mod statement;
 mod url;

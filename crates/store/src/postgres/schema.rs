@@ -14,9 +14,11 @@ use super::{DatabaseUrl, Follow};
 use crate::StoreError;
 
 /// Every step, in its order. A step that was released is never edited: the next one mends it.
-const STEPS: [(i64, &str, &str); 2] = [
+const STEPS: [(i64, &str, &str); 3] = [
     (1, "agents", include_str!("../../migrations/0001_agents.sql")),
     (2, "generation", include_str!("../../migrations/0002_generation.sql")),
+    // Registries of step 2 live with it: they do not look at its tables.
+    (3, "directory", include_str!("../../migrations/0003_directory.sql")),
 ];
 
 /// How long making the tables may take, another replica's turn included.
@@ -83,7 +85,7 @@ const MIN_READER: &str = "SELECT min_reader FROM counter";
 
 /// Refuses a database whose tables this version cannot use. Newer ones it can, unless they say otherwise: a
 /// new version makes its tables while others still serve.
-pub(super) async fn check(connection: &mut PgConnection, place: &str) -> Result<(), StoreError> {
+pub(crate) async fn check(connection: &mut PgConnection, place: &str) -> Result<(), StoreError> {
     let unprepared = |reason: String| StoreError::Unprepared { place: place.to_owned(), reason };
     let advice = "type registry migrate, or start with --migrate";
     let known = STEPS.last().map_or(0, |step| step.0);

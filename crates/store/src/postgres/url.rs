@@ -60,7 +60,7 @@ impl DatabaseUrl {
     }
 
     /// The database as messages name it.
-    pub(super) fn place(&self) -> String {
+    pub(crate) fn place(&self) -> String {
         let host = match self.0.get_socket() {
             Some(folder) => folder.display().to_string(),
             None => format!("{}:{}", self.0.get_host(), self.0.get_port()),

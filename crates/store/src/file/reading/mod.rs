@@ -3,6 +3,8 @@
 pub(crate) mod journal;
 
 use std::fmt;
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use catalog::EntryPath;
@@ -10,7 +12,7 @@ use catalog::EntryPath;
 use self::journal::Journal;
 use super::files::Files;
 use super::record::Recorded;
-use super::{history, snapshot};
+use super::{history, replace, snapshot};
 use crate::{Catalogue, ChangeLog, HistoryLimits};
 
 /// Everything that was found in a folder.
@@ -41,6 +43,18 @@ pub(super) struct Reading {
 pub(crate) struct Torn {
     pub(crate) offset: u64,
     pub(crate) bytes: u64,
+}
+
+impl Torn {
+    /// Keeps it beside the journal, and answers where.
+    pub(crate) fn keep(&self, journal: &Path) -> io::Result<PathBuf> {
+        let bytes = fs::read(journal)?;
+        let from = usize::try_from(self.offset).unwrap_or(usize::MAX).min(bytes.len());
+        let (name, mut kept) = replace::new_file(&replace::beside(journal, "torn"))?;
+        kept.write_all(&bytes[from..])?;
+        kept.sync_all()?;
+        Ok(name)
+    }
 }
 
 /// One place that cannot be read.

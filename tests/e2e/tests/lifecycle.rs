@@ -51,7 +51,8 @@ async fn a_detached_stack_is_found_used_and_stopped_by_its_run_json() {
         secrets.push(client["secret"].take());
     }
     // What opens the directory of agents, in a stack that has one.
-    shape.as_object_mut().expect("an object").remove("admin_key");
+    let key = shape.as_object_mut().expect("an object").remove("admin_key").expect("it has one");
+    assert!(key.as_str().is_some_and(|key| key.starts_with("lmk_")), "another form");
     let gateway = run["gateway"].as_str().expect("a URL");
     // The form that the README promises; what differs from start to start is checked below.
     let issuer = format!("{gateway}/orgs/default/api/v1");
@@ -113,7 +114,8 @@ async fn a_second_start_on_the_same_folder_keeps_the_secrets() {
     let mut clients = Vec::new();
     for _ in 0..2 {
         let stack = Stack::start(options.clone()).await.expect("it starts");
-        clients.push(run_json(stack.data())["clients"].clone());
+        let run = run_json(stack.data());
+        clients.push((run["clients"].clone(), run["admin_key"].clone()));
         Caller::sign_in(&stack, "lob1-bot").await.get("/api/agents").await.must_be(200);
         drop(stack);
         assert!(!options.data.join("run.json").exists(), "it is gone with the stack");

@@ -151,6 +151,10 @@ pub(super) async fn start_auth_server(
     if plan.options.x_authorization {
         command.arg("--x-authorization");
     }
+    // The directory of agents stands where the cards do.
+    if let (Some(url), None) = (plan.database(), &plan.options.keycloak) {
+        command.args(["--store", "postgres", "--migrate", "--database-url-file"]).arg(url);
+    }
     let mut process = starter.start("auth-server", &command, &plan.log("auth-server"))?;
     let said = wait::for_ready_file("the auth-server", &ready, &mut process).await?;
     Ok((process, Auth { url: wait::url(&said, "url")?, admin_url: wait::url(&said, "admin_url")? }))
@@ -163,11 +167,8 @@ pub(super) fn admin_key(plan: &Plan) -> Outcome<Option<String>> {
         return Ok(None);
     }
     let file = plan.options.data.join("auth-server/admin_key");
-    match std::fs::read_to_string(&file) {
-        Ok(key) => Ok(Some(key.trim().to_owned())),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(Fault::new(format!("cannot read {}: {cause}", file.display()))),
-    }
+    let key = std::fs::read_to_string(&file).doing(|| format!("read {}", file.display()))?;
+    Ok(Some(key.trim().to_owned()))
 }
 
 /// Starts the stack's own Postgres, if it is to have one, and says where each registry finds its database.

@@ -4,7 +4,7 @@
 //! The files hold hashes of secrets: they are their owner's alone. Unlike the registry's, no person edits
 //! them: whatever the checksums do not agree with refuses the start.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,8 @@ use super::log::{Appended, Event, Log, News, Trouble};
 use super::{Directory, DirectoryStore, whole};
 use crate::file::journal::Journal;
 use crate::file::line::{self, Summed};
-use crate::file::{lock, reading, replace};
+use crate::file::lock::{self, Lock};
+use crate::file::{reading, replace};
 use crate::{Clock, StoreError};
 
 /// What keeps a second server off.
@@ -27,7 +28,7 @@ const LOCK: &str = "directory.lock";
 const BUSY: &str =
     "another auth-server keeps its directory in this folder: stop it, or choose another folder";
 /// From how many bytes on a journal is folded, unless the snapshot is longer than that.
-const FOLD_AFTER: u64 = 4 * 1024 * 1024;
+pub const FOLD_AFTER: u64 = 4 * 1024 * 1024;
 /// What helps against damage.
 const HELP: &str =
     "put a good copy of directory.json and directory.journal in their place, both of one moment";
@@ -43,8 +44,21 @@ pub async fn open_file(
     clock: Clock,
     rights: Arc<AtomicU64>,
 ) -> Result<Arc<dyn DirectoryStore>, StoreError> {
+    open_file_folding(folder, clock, rights, FOLD_AFTER).await
+}
+
+/// The same, folding a journal of `fold_after` bytes.
+///
+/// # Errors
+/// Those of [`open_file`].
+pub async fn open_file_folding(
+    folder: &Path,
+    clock: Clock,
+    rights: Arc<AtomicU64>,
+    fold_after: u64,
+) -> Result<Arc<dyn DirectoryStore>, StoreError> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    let (log, directory) = FileLog::open(folder)?;
+    let (log, directory) = FileLog::open(folder, fold_after)?;
     let place = log.journal_file.display().to_string();
     keep_on_thread(Setting { kind: "file", place, clock, rights }, directory, log)
 }
@@ -57,12 +71,13 @@ struct FileLog {
     journal: Option<Journal>,
     /// Bytes of the snapshot.
     snapshot: u64,
-    _lock: File,
+    fold_after: u64,
+    _lock: Lock,
 }
 
 impl FileLog {
     /// Reads both files.
-    fn open(folder: &Path) -> Result<(FileLog, Directory), StoreError> {
+    fn open(folder: &Path, fold_after: u64) -> Result<(FileLog, Directory), StoreError> {
         let lock = lock::take(folder, LOCK, BUSY)?;
         let (snapshot_file, journal_file) = (folder.join("directory.json"), folder.join("directory.journal"));
         let (mut directory, snapshot) = read_snapshot(&snapshot_file)?;
@@ -77,7 +92,7 @@ impl FileLog {
             place: journal_file.display().to_string(),
             reason: cause.to_string(),
         })?;
-        Ok((FileLog { snapshot_file, journal_file, journal, snapshot, _lock: lock }, directory))
+        Ok((FileLog { snapshot_file, journal_file, journal, snapshot, fold_after, _lock: lock }, directory))
     }
 
     fn keep(&mut self, after: u64, events: &[Event<'_>]) -> io::Result<()> {
@@ -133,7 +148,7 @@ impl Log for FileLog {
 
     fn is_long(&self, _number: u64) -> bool {
         // In step with the snapshot: each event is then folded about once, however large the directory is.
-        self.bytes() >= FOLD_AFTER.max(self.snapshot)
+        self.bytes() >= self.fold_after.max(self.snapshot)
     }
 
     async fn fold(&mut self, picture: &Directory) -> Result<(), String> {

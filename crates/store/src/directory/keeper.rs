@@ -22,6 +22,8 @@ use crate::StoreError;
 const BATCH: usize = 1024;
 /// How often a batch is decided anew because others wrote meanwhile.
 const TRIES: u32 = 32;
+/// After how long a batch is not tried again: others wait for their turn.
+const LONGEST: Duration = Duration::from_secs(5);
 /// How long a batch that others came before waits at most until it is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long after a failure the log is asked again at the latest.
@@ -160,7 +162,11 @@ impl<L: Log> Keeper<L> {
     async fn settle(&mut self, writes: &[Write]) -> Result<Vec<Outcome>, String> {
         let at = (self.shared.setting.clock)();
         let mut is_newest = self.log.interval().is_none();
+        let began = Instant::now();
         for attempt in 1..=TRIES {
+            if began.elapsed() > LONGEST {
+                break;
+            }
             let mut picture = Directory::clone(&self.shared.current.load());
             let after = picture.number();
             let (events, outcomes) = decide(&mut picture, at, writes);
@@ -199,11 +205,7 @@ impl<L: Log> Keeper<L> {
     }
 
     async fn refresh(&mut self, refreshes: Vec<oneshot::Sender<Result<(), StoreError>>>) {
-        let known = match self.log.interval() {
-            // What is acknowledged is shown, and no other process writes.
-            None => Ok(()),
-            Some(_) => self.look().await,
-        };
+        let known = self.look().await;
         for reply in refreshes {
             let known = known.as_ref().map_err(|reason| self.shared.unavailable(reason));
             let _ = reply.send(known.copied());

@@ -76,7 +76,7 @@ pub(super) fn keep_on_thread(
         here.block_on(keeper.run());
         drop(ended);
     };
-    let thread = thread::Builder::new().name("directory-writer".to_owned()).spawn(run);
+    let thread = thread::Builder::new().name("directory-log".to_owned()).spawn(run);
     kept.thread = Some(thread.map_err(unavailable)?);
     Ok(Arc::new(kept))
 }
@@ -156,8 +156,9 @@ impl Shared {
         let (place, reason) = (&self.setting.place, &trouble.reason);
         let mut health = self.health();
         if !trouble.is_away {
-            tracing::error!(place, reason, "the directory cannot be written");
-            health.refusal = Some(reason.clone());
+            if health.refusal.replace(reason.clone()).is_none() {
+                tracing::error!(place, reason, "the directory cannot be written");
+            }
         } else if health.away.replace(reason.clone()).is_none() {
             tracing::warn!(
                 place,
@@ -192,6 +193,10 @@ impl DirectoryStore for Kept {
     }
 
     async fn refresh(&self) -> Result<(), StoreError> {
+        if self.shared.health().newest.is_none() {
+            // What is acknowledged is shown, and no other process writes.
+            return Ok(());
+        }
         self.ask(Ask::Refresh).await
     }
 

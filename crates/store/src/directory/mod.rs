@@ -27,7 +27,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 pub use agent::{AgentIdentity, AgentStatus, Budget, SecretHash};
-pub use file::open_file;
+pub use file::{FOLD_AFTER, open_file, open_file_folding};
 pub use picture::Directory;
 pub use postgres::{PostgresDirectoryOptions, open_postgres};
 pub use target::McpTarget;

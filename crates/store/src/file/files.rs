@@ -1,9 +1,8 @@
 //! The names in a registry's folder, and the lock on it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::lock;
+use super::lock::{self, Lock};
 use super::replace::beside;
 use crate::StoreError;
 
@@ -39,14 +38,14 @@ impl Files {
         }
     }
 
-    /// Makes the folder and takes its lock, so that no second registry writes the same state. The lock goes
-    /// with the file that is returned.
-    pub(super) fn lock(&self) -> Result<File, StoreError> {
+    /// Makes the folder and takes its lock, so that no second registry writes the same state. The lock
+    /// goes with what is returned.
+    pub(super) fn lock(&self) -> Result<Lock, StoreError> {
         lock::take(&self.folder, LOCK, BUSY)
     }
 
     /// The same without making anything: where there is no lock, no registry has ever run.
-    pub(super) fn lock_existing(&self) -> Result<Option<File>, StoreError> {
+    pub(super) fn lock_existing(&self) -> Result<Option<Lock>, StoreError> {
         lock::take_existing(&self.folder, LOCK, BUSY)
     }
 

@@ -20,7 +20,6 @@ mod salvage;
 mod snapshot;
 mod writer;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +34,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use self::files::Files;
 use self::journal::Journal;
+use self::lock::Lock;
 use self::writer::{Ask, Outcome, Write, Writer};
 use crate::expected::{Expected, permitted};
 use crate::{AgentStore, Catalogue, Clock, HistoryLimits, Status, StoreError};
@@ -59,7 +59,7 @@ struct Shared {
     latest: watch::Sender<u64>,
     fault: Mutex<Option<String>>,
     journal_bytes: AtomicU64,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl FileStore {

@@ -138,7 +138,9 @@ async fn a_damaged_snapshot_stops_the_start() {
         let mut damaged = whole.clone();
         damaged[place] ^= 1 << (place % 8);
         check(&damaged).await;
-        check(&whole[..place]).await;
+        if place % 16 == 0 {
+            check(&whole[..place]).await;
+        }
     }
     check(&[&whole[..], b"\n"].concat()).await;
 }

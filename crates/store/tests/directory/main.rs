@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use store::StoreError;
 use store::directory::conformance::{self, agent, all_of_it, own, report};
-use store::directory::{DAY, DirectoryStore, Wish, open_file};
+use store::directory::{DAY, DirectoryStore, Wish, open_file, open_file_folding};
 
 const NOW: u64 = 20_000 * DAY;
 const JOURNAL: &str = "directory.journal";
@@ -72,7 +72,8 @@ async fn a_server_that_is_killed_counts_to_the_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn child_of_a_crash() {
     if let Ok(folder) = std::env::var(crash::PLACE) {
-        let folder = Path::new(&folder);
-        crash::child(open_file(folder, crash::clock(), Arc::default()).await.expect("opened")).await;
+        // So early that it is killed in the middle of folding as well.
+        let store = open_file_folding(Path::new(&folder), crash::clock(), Arc::default(), 10_000).await;
+        crash::child(store.expect("opened")).await;
     }
 }

@@ -1,12 +1,13 @@
 //! The directory in a database: the conformance suite, several servers on one database, outages and losses.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use store::directory::conformance::{self, agent, all_of_it, own, report};
 use store::directory::{DAY, DirectoryStore, Done, PostgresDirectoryOptions, Wish, open_postgres};
 use store::{AgentStore as _, StoreError};
+use xtask::postgres::Cable;
 
 use super::common::{cluster, cluster_to_stop, database, eventually, open};
 use super::tables::execute;
@@ -186,6 +187,10 @@ async fn a_stopped_database_and_its_return() {
         } else {
             cluster.kill();
         }
+        if round == 1 {
+            // Without their parent, Postgres' processes end a moment later.
+            eventually("it is known", || store.status().fault.is_some()).await;
+        }
         let (before, asked) = (store.directory(), Instant::now());
         let refused = count(&store, 1, Some("x")).await;
         assert!(matches!(&refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
@@ -195,6 +200,7 @@ async fn a_stopped_database_and_its_return() {
         assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
         assert!(store.status().fault.is_some());
         assert_eq!(*store.directory(), *before, "reads go on");
+        eventually("the lag grows", || store.status().lag > Duration::from_secs(1)).await;
         cluster.start_again().await.expect("postgres starts");
         drop(cluster);
         eventually("it is well again", || store.status().fault.is_none()).await;
@@ -223,6 +229,58 @@ async fn a_commit_whose_answer_is_lost_is_found() {
     }
     let other = serve(&url, blind).await;
     assert_eq!(*other.directory(), *store.directory());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_that_are_repeated_over_a_bad_way_count_once() {
+    let Some(server) = cluster().await else { return };
+    let url = database(&server, "bad_way").await;
+    let address = server.cluster.lock().await.address();
+    let cable = Cable::to(address).await.expect("a cable");
+    let through = server.cluster.lock().await.url_through(&cable, "bad_way");
+    let (near, far) = (serve(&url, hasty).await, serve(&through, hasty).await);
+    create(&near, "a").await.expect("kept");
+    let is_over = Arc::new(AtomicBool::new(false));
+    let tasks = (0..16_u64).map(|task| {
+        let (store, is_over) = (if task % 4 == 0 { near.clone() } else { far.clone() }, is_over.clone());
+        tokio::spawn(async move {
+            let mut sum = 0;
+            for run in 0.. {
+                if is_over.load(Ordering::Acquire) {
+                    break;
+                }
+                // Until it is acknowledged: nobody knows what became of those before.
+                while count(&store, task + run, Some(&format!("{task}-{run}"))).await.is_err() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                sum += task + run;
+            }
+            sum
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    for round in 0..6 {
+        let before = far.directory().number();
+        eventually("it goes on", || far.directory().number() > before + 200).await;
+        if round % 2 == 0 {
+            cable.cut();
+        } else {
+            cable.silence();
+        }
+        eventually("it is known", || far.status().fault.is_some()).await;
+        cable.mend();
+        eventually("it is well again", || far.status().fault.is_none()).await;
+    }
+    is_over.store(true, Ordering::Release);
+    let mut expected = 0;
+    for task in tasks {
+        expected += task.await.expect("no panic");
+    }
+    for store in [&near, &far] {
+        store.refresh().await.expect("reached");
+        assert_eq!(used(store), expected);
+    }
+    assert_eq!(*near.directory(), *far.directory());
 }
 
 #[tokio::test(flavor = "multi_thread")]

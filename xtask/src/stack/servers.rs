@@ -88,7 +88,7 @@ pub(super) fn plan(options: StackOptions) -> Outcome<Plan> {
     // Open for passing through, so that nginx's workers reach the socket; what is secret has its own mode.
     files::make_dir(&data.join("run"), 0o755)?;
     files::make_dir(&data.join("logs"), 0o700)?;
-    files::make_dir(&data.join("auth-server"), 0o700)?;
+    files::make_dir(&auth_state(&options), 0o700)?;
     files::make_dir(&data.join("registry"), 0o700)?;
     let (clients, clients_file) =
         secrets::prepare(data, &options.binaries.join("auth-server"), &options.extra_clients)?;
@@ -134,7 +134,7 @@ pub(super) async fn start_auth_server(
         .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--org", ORG])
         .args(["--public-url", public_url])
         .arg("--state")
-        .arg(plan.options.data.join("auth-server"))
+        .arg(auth_state(&plan.options))
         .arg("--policy")
         .arg(&plan.options.policy)
         .arg("--audit")
@@ -160,14 +160,25 @@ pub(super) async fn start_auth_server(
     Ok((process, Auth { url: wait::url(&said, "url")?, admin_url: wait::url(&said, "admin_url")? }))
 }
 
+/// The auth-server's state folder: another one beside a database of the stack's own, since that is another
+/// directory, opened by another key. One file would hold the key of whichever came last.
+fn auth_state(options: &StackOptions) -> PathBuf {
+    options.data.join(match &options.store {
+        Store::File | Store::Databases(_) => "auth-server",
+        Store::Postgres(_) => "auth-server-postgres",
+    })
+}
+
 /// What opens the admin API of the running auth-server; none where Keycloak signs agents in, and there is no
 /// directory.
 pub(super) fn admin_key(plan: &Plan) -> Outcome<Option<String>> {
     if plan.options.keycloak.is_some() {
         return Ok(None);
     }
-    let file = plan.options.data.join("auth-server/admin_key");
-    let key = std::fs::read_to_string(&file).doing(|| format!("read {}", file.display()))?;
+    let file = auth_state(&plan.options).join("admin_key");
+    let lost =
+        || format!("read {} (if it was lost, auth-server new-admin-key makes another)", file.display());
+    let key = std::fs::read_to_string(&file).doing(lost)?;
     Ok(Some(key.trim().to_owned()))
 }
 

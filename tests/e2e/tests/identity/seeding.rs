@@ -19,6 +19,25 @@ async fn the_demo_agent_is_there_at_every_start() {
 }
 
 #[tokio::test]
+async fn a_folder_may_be_used_with_files_and_with_a_database_in_turn() {
+    let (programs, mut options) = match (postgres::present(), shared::options()) {
+        (Ok(programs), Ok(options)) => (programs, options),
+        (Err(reason), _) => return shared::skipped(&format!("postgres: {reason}")),
+        (_, Err(reason)) => return shared::skipped(&reason),
+    };
+    options.model = None;
+    options.seed = true;
+    let database = StackOptions { store: Store::Postgres(programs), ..options.clone() };
+    let mut keys = Vec::new();
+    for store in [&options, &database, &options, &database] {
+        let (stack, agent) = start(store).await;
+        opens(&Organisation::of(&stack), &agent, 200).await;
+        keys.push(stack.run().admin_key);
+    }
+    assert!(keys[0] == keys[2] && keys[1] == keys[3] && keys[0] != keys[1], "each directory keeps its key");
+}
+
+#[tokio::test]
 async fn a_directory_in_a_database_is_there_at_every_start() {
     let programs = match postgres::present() {
         Ok(programs) => programs,

@@ -1,6 +1,6 @@
 # The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
 #   ISSUER=embedded|keycloak  KEYCLOAK_PORT=0  ISSUERS=  STORE=file|postgres  REGISTRIES=1
-.PHONY: help run up down demo test test-keycloak test-replicas crash lint bench bench-store fuzz openapi model keycloak fmt tools
+.PHONY: help run up down demo test test-keycloak test-replicas test-clients crash lint bench bench-store fuzz openapi model keycloak fmt tools
 # `--bin`, not `--package`: cargo then chooses features for the whole workspace, as for the servers, and
 # builds nothing twice (77 of xtask's 136 crates otherwise).
 SERVE := [ -x target/release/xtask ] || echo "==> building the tools (two minutes the first time)" >&2; cargo run --quiet --locked --release --bin xtask --
@@ -41,6 +41,9 @@ test-replicas: tools ## Only the tests of several registries on one Postgres, wi
 	@$(TOOL) setup
 	@$(TOOL) model
 	REPLICAS_PARTITION_SECONDS=$${REPLICAS_PARTITION_SECONDS:-30} cargo test --workspace --locked --test replicas --test postgres --test vectors
+test-clients: tools ## Only the tests with lumoauth, Agno, the OpenAI Agents SDK and mcp, from PyPI
+	@$(TOOL) setup
+	cargo test --workspace --locked --test packages
 crash: tools ## Kill the registry CRASH_KILLS=2000 times while eight clients write
 	CRASH_KILLS=$${CRASH_KILLS:-2000} cargo test --workspace --locked --test crash -- --nocapture
 bench: tools ## Measure

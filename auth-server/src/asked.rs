@@ -26,6 +26,8 @@ pub(crate) struct Asked<'r> {
     pub(crate) authorization: Field<'r>,
     /// `X-API-Key`.
     pub(crate) api_key: Field<'r>,
+    /// Which state a change was made from (RFC 9110 section 13.1.1).
+    pub(crate) if_match: Field<'r>,
     /// For log and audit trail alone.
     pub(crate) request_id: Field<'r>,
     /// What stands behind the question mark.

@@ -72,6 +72,9 @@ pub(crate) fn metadata_at<'a>(app: &'a App, path: &str) -> Option<&'a str> {
 /// The metadata of the MCP server at this path, or of the whole gateway. `None` where no MCP
 /// server can live. Whether one does is not looked at: the answer tells a stranger nothing.
 pub(crate) fn protected_resource(app: &App, path: &str) -> Option<String> {
+    if let Some(issuer) = app.embedded.as_ref().filter(|issuer| split(&issuer.name).1 == path) {
+        return resource(issuer, None);
+    }
     let (_, base) = split(&app.public_url);
     let path = path.strip_prefix(base)?;
     let resource = if path.is_empty() {

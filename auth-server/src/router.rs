@@ -322,6 +322,7 @@ async fn with_body(app: &App, request: Request<Incoming>) -> Reply {
         content_type: field(&head.headers, CONTENT_TYPE.as_str()),
         authorization: field(&head.headers, "authorization"),
         api_key: field(&head.headers, "x-api-key"),
+        if_match: field(&head.headers, "if-match"),
         request_id: field(&head.headers, "x-request-id"),
         query: head.uri.query(),
         body: body.as_deref().map_err(|why| *why),

@@ -31,12 +31,16 @@ pub(crate) enum IdentityError {
     KeyAlone,
     /// There is no such organisation, agent or target.
     Absent(&'static str),
+    /// `If-Match` names another state.
+    Precondition,
     /// What Keycloak says cannot be changed here.
     KeptElsewhere,
     /// A budget is used up; the second value is how long to wait, in seconds.
     Exhausted(Exhausted, u64),
     /// Fields are wrong, all of them.
     Faults(Faults),
+    /// The same, where an agent asks: its answers have no 422.
+    BadFields(Faults),
     /// The store refused.
     Store(StoreError),
     /// Too many secrets are being hashed.
@@ -55,7 +59,7 @@ impl IdentityError {
     pub(crate) fn reply(&self) -> Reply {
         let (status, code, message) = self.parts();
         let reply = match self {
-            IdentityError::Faults(faults) => {
+            IdentityError::Faults(faults) | IdentityError::BadFields(faults) => {
                 let list: Vec<_> = faults
                     .list()
                     .iter()
@@ -128,6 +132,11 @@ impl IdentityError {
                 (403, "forbidden", "the organisation's key alone opens this: send it in X-API-Key".to_owned())
             }
             IdentityError::Absent(what) => (404, "not_found", format!("there is no such {what}")),
+            IdentityError::Precondition => (
+                412,
+                "precondition_failed",
+                "it was changed since that state: read it again, then change it".to_owned(),
+            ),
             IdentityError::KeptElsewhere => (
                 409,
                 "kept_elsewhere",
@@ -135,6 +144,7 @@ impl IdentityError {
             ),
             IdentityError::Exhausted(why, _) => (429, "budget_exceeded", why.to_string()),
             IdentityError::Faults(faults) => (422, "validation_failed", faults.to_string()),
+            IdentityError::BadFields(faults) => (400, "invalid_request", faults.to_string()),
             IdentityError::Busy => {
                 (503, "temporarily_unavailable", "too many secrets are being hashed: try again".to_owned())
             }

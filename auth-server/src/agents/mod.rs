@@ -78,6 +78,7 @@ pub(crate) async fn answer(
 ) -> Reply {
     match serve(app, issuer, agents, call, asked).await {
         Ok(reply) => reply.no_store(),
+        Err(IdentityError::Faults(faults)) => IdentityError::BadFields(faults).reply(),
         Err(fault) => fault.reply(),
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use access::check_capability;
+use catalog::Faults;
 use serde_json::{Value, json};
 use store::directory::{AgentIdentity, AgentStatus, Budget, DAY, Done, Wish, day_of};
 use url::Url;
 
 use super::page::Page;
-use super::{Desk, TRIES, came_second, data, secrets, show};
+use super::{Desk, TRIES, came_second, data, secrets, show, tag};
 use crate::agents::{Fields, IdentityError, tokens_left};
 use crate::reply::Reply;
 
@@ -31,6 +32,11 @@ pub(super) fn find(desk: &Desk<'_>, name: &str) -> Result<Arc<AgentIdentity>, Id
 
 pub(super) fn list(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     let page = Page::of(desk, &["status", "q"])?;
+    let known =
+        |status: &str| [AgentStatus::Active, AgentStatus::Suspended].iter().any(|one| one.name() == status);
+    if page.filters.iter().any(|(name, value)| name == "status" && !known(value)) {
+        return Err(IdentityError::Faults(Faults::one("status", "must be active or suspended")));
+    }
     let directory = desk.directory();
     let fits = |agent: &Arc<AgentIdentity>| {
         page.filters.iter().all(|(name, value)| match name.as_str() {
@@ -50,7 +56,8 @@ pub(super) fn list(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
 }
 
 pub(super) fn show(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
-    Ok(data(200, &show::agent(desk, &*find(desk, name)?), None))
+    let agent = find(desk, name)?;
+    Ok(data(200, &show::agent(desk, &agent), None).header("etag", &tag(agent.version)))
 }
 
 /// Makes an agent with a secret, which is shown this once.
@@ -90,6 +97,7 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     let Done::Agent(agent) = desk.write(Wish::CreateAgent { agent: Box::new(agent) }).await? else {
         return Err(IdentityError::Absent("agent"));
     };
+    desk.is_about(&agent.agent_id);
     let mut shown = show::agent(desk, &agent);
     let message = match &secret {
         Some(secret) => {
@@ -98,18 +106,14 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
         }
         None => "The agent was created. Its secret is the client's in Keycloak.",
     };
-    Ok(data(201, &shown, Some(message)))
+    Ok(data(201, &shown, Some(message)).header("etag", &tag(agent.version)))
 }
 
 pub(super) async fn change(desk: &Desk<'_>, name: &str, extent: Extent) -> Result<Reply, IdentityError> {
-    let tokens_used = {
-        let mut fields = Fields::read(desk.asked)?.snake();
-        let used = fields.whole("tokens_used_today", MOST_TOKENS);
-        fields.done()?;
-        used
-    };
+    let mut tokens_used = None;
     let agent = edit(desk, name, |agent| {
         let mut fields = Fields::read(desk.asked)?.snake();
+        tokens_used = fields.whole("tokens_used_today", MOST_TOKENS);
         if fields.text("slug", 64).is_some_and(|slug| slug != agent.slug) {
             fields.fault("slug", "cannot be changed: tokens say it");
         }
@@ -123,17 +127,21 @@ pub(super) async fn change(desk: &Desk<'_>, name: &str, extent: Extent) -> Resul
     if let Some(tokens) = tokens_used {
         desk.write(Wish::SetUsage { agent_id: agent.agent_id.clone(), tokens }).await?;
     }
-    Ok(data(200, &show::agent(desk, &agent), Some("The agent was changed.")))
+    let reply = data(200, &show::agent(desk, &agent), Some("The agent was changed."));
+    Ok(reply.header("etag", &tag(agent.version)))
 }
 
 pub(super) async fn remove(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
-    let agent_id = find(desk, name)?.agent_id.clone();
+    let agent = find(desk, name)?;
+    desk.expects(agent.version)?;
+    let agent_id = agent.agent_id.clone();
     desk.write(Wish::RemoveAgent { agent_id: agent_id.clone() }).await?;
     Ok(data(200, &json!({ "agentId": agent_id }), Some("The agent was removed; its tokens open nothing.")))
 }
 
 pub(super) fn show_scopes(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
-    Ok(data(200, &scopes(&*find(desk, name)?), None))
+    let agent = find(desk, name)?;
+    Ok(data(200, &scopes(&agent), None).header("etag", &tag(agent.version)))
 }
 
 pub(super) async fn set_scopes(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
@@ -151,7 +159,8 @@ pub(super) async fn set_scopes(desk: &Desk<'_>, name: &str) -> Result<Reply, Ide
         Ok(())
     })
     .await?;
-    Ok(data(200, &scopes(&agent), Some("The agent's capabilities were replaced.")))
+    let reply = data(200, &scopes(&agent), Some("The agent's capabilities were replaced."));
+    Ok(reply.header("etag", &tag(agent.version)))
 }
 
 pub(super) async fn set_status(desk: &Desk<'_>, name: &str, active: bool) -> Result<Reply, IdentityError> {
@@ -164,7 +173,7 @@ pub(super) async fn set_status(desk: &Desk<'_>, name: &str, active: bool) -> Res
         Ok(())
     })
     .await?;
-    Ok(data(200, &show::agent(desk, &agent), Some(message)))
+    Ok(data(200, &show::agent(desk, &agent), Some(message)).header("etag", &tag(agent.version)))
 }
 
 pub(super) fn show_usage(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
@@ -198,10 +207,11 @@ pub(super) fn show_usage(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityE
 async fn edit(
     desk: &Desk<'_>,
     name: &str,
-    change: impl Fn(&mut AgentIdentity) -> Result<(), IdentityError>,
+    mut change: impl FnMut(&mut AgentIdentity) -> Result<(), IdentityError>,
 ) -> Result<Arc<AgentIdentity>, IdentityError> {
     for _ in 0..TRIES {
         let agent = find(desk, name)?;
+        desk.expects(agent.version)?;
         let mut changed = AgentIdentity::clone(&agent);
         change(&mut changed)?;
         if changed == *agent {

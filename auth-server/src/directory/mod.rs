@@ -8,6 +8,8 @@ mod secrets;
 mod show;
 mod targets;
 
+use std::sync::OnceLock;
+
 use access::{Asker, DecisionRecord, DirectoryAction, DirectoryPermit, Principal};
 use boot::Secret;
 use serde_json::{Value, json};
@@ -22,6 +24,9 @@ use crate::reply::Reply;
 use crate::validate::{self, Bearer, Field};
 
 pub(crate) use key::{PREFIX, first_key, hashed, is_admin_key, replace_key, same};
+
+/// How much of a path is recorded, in characters.
+const MOST_RECORDED: usize = 128;
 
 /// What is asked of the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,11 +112,19 @@ struct Desk<'a> {
     permit: &'a DirectoryPermit,
     /// Whether the organisation's key was shown.
     with_key: bool,
+    /// What was made, for the audit trail.
+    about: OnceLock<String>,
 }
 
 impl Desk<'_> {
     fn directory(&self) -> std::sync::Arc<Directory> {
         self.agents.now()
+    }
+
+    /// Notes what the call turned out to be about.
+    fn is_about(&self, id: &str) {
+        // It is noted once: a call makes one thing.
+        let _ = self.about.set(id.to_owned());
     }
 
     async fn write(&self, wish: Wish) -> Result<Done, IdentityError> {
@@ -128,13 +141,15 @@ pub(crate) async fn answer(
     asked: &Asked<'_>,
 ) -> Reply {
     let (action, name) = call.kind();
-    let mut by = None;
+    let (mut by, mut about) = (None, None);
     let served = match permitted(app, agents, action, asked).await {
         Err(fault) => Err(fault),
         Ok((permit, with_key)) => {
             by = Some(permit.by().to_owned());
-            let desk = Desk { app, issuer, agents, asked, permit: &permit, with_key };
-            serve(&desk, call).await
+            let desk = Desk { app, issuer, agents, asked, permit: &permit, with_key, about: OnceLock::new() };
+            let served = serve(&desk, call).await;
+            about = desk.about.into_inner();
+            served
         }
     };
     if served.is_err() || action == DirectoryAction::Write {
@@ -145,13 +160,18 @@ pub(crate) async fn answer(
             who: by.as_deref(),
             client_id: None,
             action: name,
-            resource: call.resource(),
+            resource: about.as_deref().unwrap_or_else(|| cut(call.resource())),
             verdict: if served.is_ok() { "allowed" } else { "refused" },
             rule: served.as_ref().err().map(IdentityError::message),
             policy_version: app.policy.current().version(),
         });
     }
     served.map_or_else(|fault| fault.reply(), Reply::no_store)
+}
+
+/// As much of a path as is recorded: a trail is no place to store things.
+fn cut(path: &str) -> &str {
+    path.char_indices().nth(MOST_RECORDED).map_or(path, |(end, _)| &path[..end])
 }
 
 async fn permitted(
@@ -206,6 +226,28 @@ async fn serve(desk: &Desk<'_>, call: DirectoryCall<'_>) -> Result<Reply, Identi
         DirectoryCall::RotateTarget(name) => targets::rotate(desk, name).await,
         DirectoryCall::RotateKey => key::rotate(desk).await,
     }
+}
+
+impl Desk<'_> {
+    /// Refuses a change that was made from another state than this one. Tags are lists, and weak ones match
+    /// nothing (RFC 9110 section 13.1.1).
+    fn expects(&self, version: u64) -> Result<(), IdentityError> {
+        let tags = match self.asked.if_match {
+            Field::Absent => return Ok(()),
+            Field::Once(tags) => std::str::from_utf8(tags).unwrap_or_default(),
+            Field::Repeated => return Err(IdentityError::Precondition),
+        };
+        let now = tag(version);
+        match tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == now) {
+            true => Ok(()),
+            false => Err(IdentityError::Precondition),
+        }
+    }
+}
+
+/// The entity tag of a state.
+fn tag(version: u64) -> String {
+    format!("\"{version}\"")
 }
 
 /// `{data}`, or `{data, message}` where something was done.

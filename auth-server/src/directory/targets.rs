@@ -10,7 +10,7 @@ use url::Url;
 use super::agents::{is_slug, slug_of};
 use super::key::hashed;
 use super::page::Page;
-use super::{Desk, TRIES, came_second, data, random_secret, show};
+use super::{Desk, TRIES, came_second, data, random_secret, show, tag};
 use crate::agents::{Fields, IdentityError};
 use crate::reply::Reply;
 
@@ -41,7 +41,8 @@ pub(super) fn list(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
 }
 
 pub(super) fn show(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
-    Ok(data(200, &show::target(&*find(desk, name)?), None))
+    let target = find(desk, name)?;
+    Ok(data(200, &show::target(&target), None).header("etag", &tag(target.version)))
 }
 
 /// Makes a target, with the secret that it introspects with, which is shown this once.
@@ -67,20 +68,24 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     let Done::Target(target) = desk.write(Wish::CreateTarget { target: Box::new(target) }).await? else {
         return Err(IdentityError::Absent("MCP server"));
     };
+    desk.is_about(&target.id);
     let mut shown = show::target(&target);
     shown["introspectionSecret"] = secret.expose().into();
     let message = "The MCP server was created. The secret it introspects with is not shown again.";
-    Ok(data(201, &shown, Some(message)))
+    Ok(data(201, &shown, Some(message)).header("etag", &tag(target.version)))
 }
 
 /// Puts what is said in place of what was; id and secret stay.
 pub(super) async fn replace(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
     let target = edit(desk, name, |target| read_into(desk, target)).await?;
-    Ok(data(200, &show::target(&target), Some("The MCP server was changed.")))
+    let reply = data(200, &show::target(&target), Some("The MCP server was changed."));
+    Ok(reply.header("etag", &tag(target.version)))
 }
 
 pub(super) async fn remove(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
-    let id = find(desk, name)?.id.clone();
+    let target = find(desk, name)?;
+    desk.expects(target.version)?;
+    let id = target.id.clone();
     desk.write(Wish::RemoveTarget { id: id.clone() }).await?;
     Ok(data(200, &json!({ "id": id }), Some("The MCP server was removed; no more tokens are made for it.")))
 }
@@ -104,6 +109,7 @@ async fn edit(
 ) -> Result<Arc<McpTarget>, IdentityError> {
     for _ in 0..TRIES {
         let target = find(desk, name)?;
+        desk.expects(target.version)?;
         let mut changed = McpTarget::clone(&target);
         change(&mut changed)?;
         changed.updated_at = desk.app.now();
@@ -121,7 +127,9 @@ async fn edit(
 fn read_into(desk: &Desk<'_>, target: &mut McpTarget) -> Result<(), IdentityError> {
     let mut fields = Fields::read(desk.asked)?.snake();
     target.name = fields.required_text("name", 256).unwrap_or_default();
-    target.slug = fields.text("slug", 64).unwrap_or_else(|| slug_of(&target.name));
+    // A slug that it has, stays: addresses say it.
+    let slug = if target.slug.is_empty() { slug_of(&target.name) } else { target.slug.clone() };
+    target.slug = fields.text("slug", 64).unwrap_or(slug);
     if !is_slug(&target.slug) {
         fields.fault("slug", "must be 1 to 64 of a-z, 0-9 and '-', and begin and end with a letter or digit");
     }
@@ -153,11 +161,16 @@ fn resource_uri(text: &str) -> Result<(), &'static str> {
     let printable = text.chars().all(|c| c.is_ascii_graphic());
     let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     match url {
-        Some(url) if printable && url.fragment().is_none() && url.username().is_empty() => Ok(()),
+        Some(url) if printable && url.fragment().is_none() && bare(&url) => Ok(()),
         Some(_) | None => {
             Err("must be the server's http(s) URL, without fragment or user; other names are aliases")
         }
     }
+}
+
+/// Whether it says nothing of a user: what stands in tokens is read by many.
+fn bare(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
 }
 
 /// Any name in one piece, such as `urn:mcp:financial-data`.

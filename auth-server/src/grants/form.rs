@@ -278,6 +278,7 @@ mod tests {
             content_type,
             authorization,
             api_key: Field::Absent,
+            if_match: Field::Absent,
             request_id: Field::Absent,
             query: None,
             body: Ok(body.as_bytes()),

@@ -17,7 +17,7 @@ mod token_exchange;
 use std::sync::Arc;
 
 use access::DecisionRecord;
-use store::directory::AgentIdentity;
+use store::directory::{AgentIdentity, Directory};
 use token::{Audience, KeySet, LocalKeys, Signer, SigningAlgorithm, TokenType};
 
 use crate::agents::Agents;
@@ -34,9 +34,6 @@ pub(crate) use form::TOKEN_EXCHANGE;
 
 use form::{Form, Grant};
 use narrow::Authorization;
-
-/// How much of the names of MCP servers is recorded, in characters: a trail is no place to store things.
-const MOST_RECORDED: usize = 512;
 
 /// The embedded issuer: the auth-server itself, for clients of its configuration and agents of its directory.
 pub(crate) struct Embedded {
@@ -171,7 +168,7 @@ async fn token(
         }
         Grant::TokenExchange(exchange) => {
             let agents = issuer.agents.as_ref().ok_or(GrantError::UnsupportedGrantType)?;
-            trail.is_exchange(&exchange.targets);
+            trail.is_exchange(&agents.now(), &exchange.targets);
             let parties = token_exchange::prove(app, issuer, agents, &exchange).await?;
             trail.is_of(&parties.subject.agent);
             let (subject, actor) = (&parties.subject, parties.actor.as_ref());
@@ -202,13 +199,14 @@ impl Trail {
         Trail { action, who: None, client_id: None, resource: resource.to_owned(), always: false }
     }
 
-    /// Each exchange is told, with the servers it is for.
-    fn is_exchange(&mut self, targets: &[String]) {
-        let mut named = targets.join(" ");
-        if let Some((end, _)) = named.char_indices().nth(MOST_RECORDED) {
-            named.truncate(end);
-        }
-        (self.action, self.resource, self.always) = ("exchange", named, true);
+    /// Each exchange is told, with the servers it is for. What names none is not repeated: it may be a token or
+    /// a secret, sent by mistake.
+    fn is_exchange(&mut self, directory: &Directory, names: &[String]) {
+        let named: Vec<&str> = names
+            .iter()
+            .map(|name| if directory.target(name).is_some() { name } else { "unknown" })
+            .collect();
+        (self.action, self.resource, self.always) = ("exchange", named.join(" "), true);
     }
 
     /// Who it is, proven.

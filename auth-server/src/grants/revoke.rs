@@ -11,7 +11,7 @@ use super::client::Party;
 use super::error::GrantError;
 use super::form::{self, Credentials, Kind};
 use super::{Embedded, Trail, client_credentials};
-use crate::agents::{Agents, active};
+use crate::agents::{Agents, active, prove};
 use crate::app::App;
 use crate::asked::Asked;
 use crate::directory;
@@ -27,7 +27,8 @@ struct Parameters {
 }
 
 /// Makes a token void. Whoever has the token may: it is the one credential of an exchange, too, and this only
-/// takes away. Credentials that come along must be right, and the token must be theirs.
+/// takes away. Credentials that come along must be right, and the token must be theirs, but for the
+/// organisation's key, which opens all.
 ///
 /// # Errors
 /// [`GrantError::InvalidClient`], [`GrantError::InvalidRequest`], [`GrantError::Store`].
@@ -39,26 +40,22 @@ pub(super) async fn revoke(
     trail: &mut Trail,
 ) -> Result<Reply, GrantError> {
     let parameters = Parameters::read(asked)?;
-    let shown = parameters.shown(asked)?;
-    let party = match shown {
-        None => None,
-        Some(shown) => Some(client_credentials::prove(app, issuer, shown).await?),
-    };
+    let revoking = Revoking::of(app, issuer, agents, &parameters, asked).await?;
     // RFC 7009 section 2.2: what is no valid token needs no revocation.
     let nothing = || Reply::json(200, &json!({})).no_store();
     let Some(claims) = read(issuer, &parameters.token, app.now()).await else { return Ok(nothing()) };
     let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
     let (jti, owner) = (text("jti"), text("client_id"));
-    let theirs = match &party {
-        None => true,
-        Some(Party::Agent(agent)) => agent.client_id == owner,
-        Some(Party::Client(client)) => client.client_id == owner,
-    };
-    if !theirs {
-        return Err(GrantError::InvalidRequest("the token was not issued to this client"));
-    }
     let agent_id = owner.to_owned();
-    let permit = Asker::Agent { agent_id: &agent_id }.may_as(&agent_id);
+    let by = match &revoking {
+        Revoking::Key => Asker::Key,
+        Revoking::Anybody => Asker::Agent { agent_id: &agent_id },
+        Revoking::Client(client_id) if client_id == owner => Asker::Agent { agent_id: &agent_id },
+        Revoking::Client(_) => {
+            return Err(GrantError::InvalidRequest("the token was not issued to this client"));
+        }
+    };
+    let permit = by.may_as(&agent_id);
     let permit = permit.map_err(|fault| GrantError::Internal(fault.to_string()))?;
     let expires_at = claims.get("exp").and_then(Value::as_u64).unwrap_or(u64::MAX);
     let wish = Wish::Revoke { agent_id: agent_id.clone(), jti: jti.to_owned(), expires_at };
@@ -67,8 +64,8 @@ pub(super) async fn revoke(
         GrantError::Store
     })?;
     app.metrics.revoked.inc();
-    (trail.who, trail.client_id) = (Some(text("sub").to_owned()), Some(agent_id));
-    (trail.resource, trail.always) = (format!("jti {jti}"), true);
+    trail.who = Some(if matches!(revoking, Revoking::Key) { permit.by() } else { text("sub") }.to_owned());
+    (trail.client_id, trail.resource, trail.always) = (Some(agent_id), format!("jti {jti}"), true);
     Ok(nothing())
 }
 
@@ -112,6 +109,46 @@ pub(super) async fn introspect(
     Ok(Reply::json(200, &answer).no_store())
 }
 
+/// Who revokes.
+enum Revoking {
+    /// The organisation's key.
+    Key,
+    /// Whoever has the token.
+    Anybody,
+    /// This client, proven; or one that says so by name alone, which can only be refused by it.
+    Client(String),
+}
+
+impl Revoking {
+    async fn of(
+        app: &App,
+        issuer: &Embedded,
+        agents: &Agents,
+        parameters: &Parameters,
+        asked: &Asked<'_>,
+    ) -> Result<Revoking, GrantError> {
+        let wrong = GrantError::InvalidClient { basic: false };
+        match asked.api_key {
+            Field::Absent => {}
+            Field::Once(key) if directory::is_admin_key(&agents.now(), key) => return Ok(Revoking::Key),
+            Field::Once(_) | Field::Repeated => return Err(wrong),
+        }
+        if let Ok(token) = bearer_of(asked.authorization) {
+            let proven = prove(app, issuer, agents, token).await.map_err(|_| wrong)?;
+            return Ok(Revoking::Client(proven.agent.client_id.clone()));
+        }
+        match parameters.shown(asked)? {
+            None => Ok(parameters.client_id.clone().map_or(Revoking::Anybody, Revoking::Client)),
+            Some(shown) => {
+                Ok(Revoking::Client(match client_credentials::prove(app, issuer, shown).await? {
+                    Party::Agent(agent) => agent.client_id.clone(),
+                    Party::Client(client) => client.client_id,
+                }))
+            }
+        }
+    }
+}
+
 /// Who may introspect.
 enum Introspecting<'d> {
     /// The organisation's key.
@@ -126,13 +163,10 @@ impl<'d> Introspecting<'d> {
         parameters: &Parameters,
         asked: &Asked<'_>,
     ) -> Result<Introspecting<'d>, GrantError> {
-        if let Field::Once(key) = asked.api_key {
-            let right = directory::is_admin_key(directory, key);
-            return if right {
-                Ok(Introspecting::Key)
-            } else {
-                Err(GrantError::InvalidClient { basic: false })
-            };
+        match asked.api_key {
+            Field::Absent => {}
+            Field::Once(key) if directory::is_admin_key(directory, key) => return Ok(Introspecting::Key),
+            Field::Once(_) | Field::Repeated => return Err(GrantError::InvalidClient { basic: false }),
         }
         let (id, secret, basic) = match bearer_of(asked.authorization) {
             Ok(secret) => (None, Secret::new(secret), false),

@@ -18,11 +18,14 @@ pub(crate) use self::options::{Keeper, One, Several, capability, line, name};
 pub(crate) use self::remove::remove;
 pub(crate) use self::secret::{Once, SecretOut};
 use crate::credentials::{self, Needs, Trouble};
-use crate::http::{Http, Method, Request};
+use crate::http::{Answer, Http, Method, Request, StatusCode};
 use crate::options::Remote;
 use crate::outcome::{Exit, Failure};
 use crate::plain::plain;
 use crate::progress::Waiting;
+
+/// How often a change is made anew when somebody else's came first.
+const TRIES: usize = 5;
 
 /// The directory of one organisation, and somebody who may keep it.
 pub(crate) struct Directory {
@@ -44,6 +47,8 @@ enum By {
 pub(crate) struct Given {
     /// The JSON, as it came.
     pub(crate) body: String,
+    /// Which state it told of.
+    etag: Option<String>,
     base: String,
 }
 
@@ -89,6 +94,48 @@ impl Directory {
         body: Option<&Value>,
         what: &str,
     ) -> Result<Given, Failure> {
+        let answer = self.ask(method, path, body, None, what)?;
+        if answer.status.is_success() {
+            Ok(self.given(answer))
+        } else {
+            Err(refusal::told(&answer, &self.by))
+        }
+    }
+
+    /// Reads what is there, and puts in its place what `change` makes of it; where that is `None`, all was so
+    /// already, and what was read is the answer. Of two who change one thing at once, the second one's change is
+    /// made anew from the first one's, or what one took away the other would give back.
+    ///
+    /// # Errors
+    /// Those of [`Directory::send`].
+    pub(crate) fn rewrite<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        what: &str,
+        mut change: impl FnMut(T) -> Option<Value>,
+    ) -> Result<Given, Failure> {
+        for _ in 0..TRIES {
+            let read = self.get(path, what)?;
+            let Some(body) = change(read.data()?) else { return Ok(read) };
+            let put = self.ask(Method::PUT, path, Some(&body), read.etag.as_deref(), what)?;
+            match put.status {
+                StatusCode::PRECONDITION_FAILED => {}
+                status if status.is_success() => return Ok(self.given(put)),
+                _ => return Err(refusal::told(&put, &self.by)),
+            }
+        }
+        let message = "others change the same all the time: try again".to_owned();
+        Err(Failure::new(Exit::Refused, message))
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        if_match: Option<&str>,
+        what: &str,
+    ) -> Result<Answer, Failure> {
         let _waiting = Waiting::on(format!("waiting for {what}"));
         let mut request =
             Request::new(method, format!("{}/admin{path}", self.base)).header("accept", "application/json");
@@ -99,14 +146,18 @@ impl Directory {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let answer = self.http.send(request).map_err(|silence| {
+        if let Some(tag) = if_match {
+            request = request.header("If-Match", tag);
+        }
+        self.http.send(request).map_err(|silence| {
             let tried = format!("cannot reach the directory at {}", plain(&self.base));
             silence.failure(&tried, "is it running, is --gateway (or --issuer) right?")
-        })?;
-        if answer.status.is_success() {
-            return Ok(Given { body: answer.body, base: self.base.clone() });
-        }
-        Err(refusal::told(&answer, &self.by))
+        })
+    }
+
+    fn given(&self, answer: Answer) -> Given {
+        let etag = answer.header("ETag").map(str::to_owned);
+        Given { body: answer.body, etag, base: self.base.clone() }
     }
 }
 

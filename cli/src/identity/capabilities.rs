@@ -7,7 +7,6 @@ use super::address;
 use super::agent::list;
 use super::options::{Grant, Revoke};
 use crate::directory::Directory;
-use crate::http::Method;
 use crate::options::Remote;
 use crate::outcome::{Exit, Failure, Report};
 use crate::plain::plain;
@@ -58,8 +57,6 @@ struct Words {
     not: &'static str,
 }
 
-/// The list is replaced as a whole, and nothing in the API says that it is still the one that was read: of two who
-/// change it at once, the later one's list holds. So what the server says afterwards is told, and not what was sent.
 fn change(
     directory: &Directory,
     id: &str,
@@ -68,12 +65,13 @@ fn change(
     change: impl Fn(&[String]) -> Change,
 ) -> Result<Report, Failure> {
     let path = format!("{}/scopes", address(id));
-    let mut held: Held = directory.get(&path, "the capabilities")?.data()?;
-    let Change { news, rest, scopes } = change(&held.scopes);
-    if !news.is_empty() {
-        let body = json!({"scopes": scopes});
-        held = directory.send(Method::PUT, &path, Some(&body), "the change of capabilities")?.data()?;
-    }
+    let (mut news, mut rest) = (Vec::new(), Vec::new());
+    let given = directory.rewrite(&path, "the capabilities", |held: Held| {
+        let changed = change(&held.scopes);
+        (news, rest) = (changed.news, changed.rest);
+        (!news.is_empty()).then(|| json!({ "scopes": changed.scopes }))
+    })?;
+    let held: Held = given.data()?;
     let text = if json {
         let told = json!({"data": {"agentId": held.agent_id, "scopes": held.scopes},
             words.done: news, "changed": !news.is_empty()});

@@ -7,7 +7,6 @@ use super::options::{List, Update};
 use super::target::Target;
 use super::{TARGETS, address};
 use crate::directory::{Directory, One, unread};
-use crate::http::Method;
 use crate::options::Remote;
 use crate::outcome::{Failure, Report, done, say};
 use crate::table::{facts, fit, room};
@@ -42,14 +41,11 @@ pub(super) fn show(options: &One, remote: &Remote, json: bool) -> Result<Report,
     Ok(done(json, &given.body, || facts(&target.rows())))
 }
 
-/// Changes what is named. PUT replaces the whole, so the rest is read first; of two who change at once, the later
-/// one's whole holds.
+/// Changes what is named. PUT replaces the whole, so the rest is read first.
 pub(super) fn update(options: &Update, remote: &Remote, json: bool) -> Result<Report, Failure> {
     let directory = Directory::open(remote, &options.keeper)?;
     let path = address(&options.id);
-    let held: Target = directory.get(&path, "the MCP server")?.data()?;
-    let wish = held.with(options).wish();
-    let given = directory.send(Method::PUT, &path, Some(&wish), "the change of the MCP server")?;
+    let given = directory.rewrite(&path, "the MCP server", |held: Target| Some(held.with(options).wish()))?;
     let target: Target = given.data()?;
     Ok(done(json, &given.body, || facts(&target.rows())))
 }

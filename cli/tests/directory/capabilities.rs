@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::common::server::Server;
+use crate::common::server::{Reply, Server};
 use crate::fake::{asked, data, directory, keep, keeper, lines, refusal};
 
 /// A directory that keeps the capabilities of one agent.
@@ -85,4 +85,33 @@ fn what_the_server_makes_of_it_is_told() {
     assert_eq!(run.out, "granted       a:b\nagt_1: x:y\\u{1b}[2J\n");
     let words = ["identity", "grant", "none", "a:b"];
     keep(&desk, &keeping(&[]), &words).says(1, &["refused (404 Not Found): there is no such agent"]);
+}
+
+#[test]
+fn what_another_took_away_meanwhile_is_not_given_back() {
+    let held = Arc::new(Mutex::new((1, vec!["a:b".to_owned(), "admin-wants:gone".to_owned()])));
+    let kept = Arc::clone(&held);
+    let server = Server::new(move |request| {
+        let mut held = held.lock().expect("nobody panics with it");
+        let tag = format!("\"{}\"", held.0);
+        if request.line.starts_with("PUT ") && request.header("if-match") != tag {
+            let (status, body) = refusal(412, "precondition_failed", "it was changed");
+            return Reply::json(status, &body);
+        }
+        if request.line.starts_with("PUT ") {
+            let scopes = request.json()["scopes"].clone();
+            *held = (held.0 + 1, serde_json::from_value(scopes).expect("a list"));
+        }
+        let (_, body) = data(&json!({"agentId": "agt_1", "scopes": held.1}));
+        let reply = Reply::json(200, &body).header("ETag", &format!("\"{}\"", held.0));
+        if held.0 == 1 {
+            // Somebody else's change, between our reading and our writing.
+            *held = (2, vec!["a:b".to_owned()]);
+        }
+        reply
+    });
+    let desk = keeper();
+    keep(&desk, &server, &["identity", "grant", "agt_1", "c:d", "--org", "default"]).ends(0);
+    assert_eq!(kept.lock().expect("nobody panics with it").1, ["a:b", "c:d"]);
+    assert_eq!(lines(&server), [READ, WRITE, READ, WRITE]);
 }

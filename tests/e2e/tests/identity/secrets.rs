@@ -72,6 +72,11 @@ async fn no_secret_is_written_anywhere() {
         ));
     }
     assert_eq!(found, Vec::<String>::new(), "secrets stand where they may not");
+    // Where they may stand, they are found: the search is no blind one.
+    for name in KEPT.iter().filter(|name| **name != "secrets.json") {
+        let text = std::fs::read_to_string(data.join(name)).expect("it is there");
+        assert!(!named(&secrets, name, &text).is_empty(), "{name} holds none");
+    }
 
     // A second start finds what was there, the rotated key and the demo agent's secret included.
     let key = organisation.key();

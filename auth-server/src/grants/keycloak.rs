@@ -142,7 +142,7 @@ async fn provisioned(
     let permit = permit.map_err(|fault| GrantError::Internal(fault.to_string()))?;
     let now = app.now();
     // Another sign-in of the same agent may come first: what it wrote is looked at again.
-    for _ in 0..5 {
+    for attempt in 0..5 {
         let known = agents.now().client(client_id).cloned();
         let wish = match known {
             Some(agent) if agent.capabilities == capabilities && agent.groups == groups => {
@@ -159,7 +159,7 @@ async fn provisioned(
                 agent: Box::new(AgentIdentity {
                     agent_id: app.name("agt_"),
                     client_id: client_id.to_owned(),
-                    slug: slug(client_id),
+                    slug: slug(client_id, attempt),
                     name: client_id.to_owned(),
                     description: String::new(),
                     kind: "service".to_owned(),
@@ -191,8 +191,30 @@ async fn provisioned(
     Err(GrantError::Busy)
 }
 
-/// A client id as a slug. Two that give the same one would collide: the second is refused, which the log tells.
-fn slug(client_id: &str) -> String {
+/// A client id as a slug. Two ids can give the same one: the second gets a number.
+fn slug(client_id: &str, attempt: usize) -> String {
     let good = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    client_id.chars().map(good).collect()
+    let slug: String = client_id.chars().take(48).map(good).collect();
+    let slug = slug.trim_matches('-');
+    match attempt {
+        0 if !slug.is_empty() => slug.to_owned(),
+        _ => format!("{}-{attempt}", if slug.is_empty() { "agent" } else { slug }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn client_ids_become_slugs() {
+        for (client_id, attempt, expected) in [
+            ("Analyst_Agent", 0, "analyst-agent"),
+            ("analyst.agent", 1, "analyst-agent-1"),
+            ("--x--", 0, "x"),
+            ("ü", 0, "agent-0"),
+        ] {
+            assert_eq!(slug(client_id, attempt), expected);
+        }
+    }
 }

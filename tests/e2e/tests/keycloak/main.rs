@@ -3,6 +3,7 @@
 
 mod admin;
 mod agentctl;
+mod agents;
 mod guide;
 mod issuers;
 mod keys;

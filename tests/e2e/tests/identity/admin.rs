@@ -116,6 +116,16 @@ pub(crate) async fn play(organisation: &Organisation<'_>) {
     assert_eq!((&data["name"], &data["capabilities"]), (&json!("The Whole One"), &json!(["read:documents"])));
     assert_eq!((&data["agentId"], &data["createdAt"]), (&facts["agentId"], &facts["createdAt"]));
 
+    // Of two who change at once, the second is told.
+    let read = organisation.admin(Method::GET, path, None).await;
+    let tag = read.header("etag").to_owned();
+    for status in [200, 412] {
+        let (place, key, change) =
+            (format!("{BASE}/admin/{path}"), organisation.key(), json!({"owner": "bob"}));
+        let headers = [("X-API-Key", key.as_str()), ("If-Match", tag.as_str())];
+        organisation.send(Method::PATCH, &place, Some(&change), &headers).await.must_be(status);
+    }
+
     let answer =
         organisation.admin(Method::POST, "agents", Some(&json!({"name": "x", "slug": "kept-one"}))).await;
     refused_plainly(&answer, 409);

@@ -15,6 +15,7 @@ mod grants;
 mod issuers;
 mod keys;
 mod metrics;
+mod places;
 mod reply;
 mod router;
 mod validate;

@@ -1,4 +1,4 @@
-//! Which path is answered by whom, and the sockets they come from.
+//! The sockets, and who answers what came through them (the paths stand in `places`).
 //!
 //! Statuses are picked where a walk ends: `validate/answer.rs` and `grants/error.rs`. What
 //! never comes to a walk is answered here: 404 for a path at which there is nothing, 405 for
@@ -25,8 +25,9 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::agents::{self, AgentCall, IdentityError};
 use crate::app::App;
 use crate::asked::{Asked, Unread};
-use crate::directory::{self, DirectoryCall};
-use crate::grants::{self, GrantCall};
+use crate::directory;
+use crate::grants;
+use crate::places::{Door, Place, directory_call};
 use crate::reply::Reply;
 use crate::validate::{self, Field, Raw};
 use crate::{admin, discovery};
@@ -48,12 +49,6 @@ const LAST_REQUESTS: Duration = Duration::from_secs(10);
 pub struct Doors {
     main: TcpListener,
     admin: TcpListener,
-}
-
-#[derive(Clone, Copy)]
-enum Door {
-    Main,
-    Admin,
 }
 
 impl Doors {
@@ -120,145 +115,6 @@ async fn prepare(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<TcpStr
             None
         }
     }
-}
-
-/// What lives at a path.
-enum Place<'p> {
-    Validate,
-    Health,
-    IdentityKeys,
-    /// The token endpoint and those beside it.
-    Grant {
-        org: &'p str,
-        call: GrantCall,
-    },
-    /// What agents ask with their own tokens.
-    Agent {
-        org: &'p str,
-        call: AgentCall,
-    },
-    /// The admin API; which call it is, the method says.
-    Directory {
-        org: &'p str,
-        rest: Vec<&'p str>,
-    },
-    /// An MCP server of the directory, or the issuer's own API.
-    Resource {
-        org: &'p str,
-        slug: Option<&'p str>,
-    },
-    Metadata {
-        org: &'p str,
-    },
-    /// `path` is that of the issuer.
-    MetadataAtRoot {
-        path: &'p str,
-    },
-    /// `path` is that of the resource.
-    ProtectedResource {
-        path: &'p str,
-    },
-    IssuerKeys {
-        org: &'p str,
-    },
-    Live,
-    Ready,
-    Metrics,
-    Nothing,
-}
-
-impl Place<'_> {
-    /// The table of paths. Repeated slashes are collapsed; `/t/` is the issuer's older mount
-    /// (design page "agent-identity").
-    fn at(door: Door, path: &str) -> Place<'_> {
-        // What follows is the path of something else, and is looked at as it was sent.
-        if let (Door::Main, Some(rest)) = (door, path.strip_prefix("/.well-known/")) {
-            let (document, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            return match document {
-                "openid-configuration" | "oauth-authorization-server" => Place::MetadataAtRoot { path },
-                discovery::PROTECTED_RESOURCE => Place::ProtectedResource { path },
-                _ => Place::Nothing,
-            };
-        }
-        let mut segments = [""; 10];
-        let mut count = 0;
-        for segment in path.split('/').filter(|segment| !segment.is_empty()) {
-            if count == segments.len() {
-                return Place::Nothing;
-            }
-            segments[count] = segment;
-            count += 1;
-        }
-        match (door, &segments[..count]) {
-            (Door::Main, ["validate"]) => Place::Validate,
-            (Door::Main, ["health"]) => Place::Health,
-            (Door::Main, ["identity", "jwks.json"]) => Place::IdentityKeys,
-            (Door::Main, ["orgs" | "t", org, "api", "v1", rest @ ..]) => Place::of_issuer(org, rest),
-            (Door::Admin, ["live"]) => Place::Live,
-            (Door::Admin, ["ready"]) => Place::Ready,
-            (Door::Admin, ["metrics"]) => Place::Metrics,
-            _ => Place::Nothing,
-        }
-    }
-
-    /// The table of paths below an organisation's two mounts.
-    fn of_issuer<'p>(org: &'p str, rest: &[&'p str]) -> Place<'p> {
-        let grant = |call| Place::Grant { org, call };
-        let agent = |call| Place::Agent { org, call };
-        match rest {
-            ["oauth", "token"] => grant(GrantCall::Token),
-            ["oauth", "revoke"] => grant(GrantCall::Revoke),
-            ["oauth", "introspect"] => grant(GrantCall::Introspect),
-            ["oauth", "userinfo"] => agent(AgentCall::Userinfo),
-            ["agents", "ask"] => agent(AgentCall::Ask),
-            ["agents", "me"] => agent(AgentCall::Me),
-            ["agents", "me", "usage"] => agent(AgentCall::Usage),
-            ["agents", "register"] => agent(AgentCall::Register),
-            ["admin", rest @ ..] => Place::Directory { org, rest: rest.to_vec() },
-            [".well-known", "openid-configuration" | "oauth-authorization-server"] => Place::Metadata { org },
-            [".well-known", "jwks.json"] => Place::IssuerKeys { org },
-            [".well-known", discovery::PROTECTED_RESOURCE] => Place::Resource { org, slug: None },
-            [".well-known", discovery::PROTECTED_RESOURCE, slug] => Place::Resource { org, slug: Some(slug) },
-            _ => Place::Nothing,
-        }
-    }
-}
-
-/// The table of the admin API: a path and a method are one call. `Err` has the methods that there are.
-fn directory_call<'p>(rest: &[&'p str], method: &Method) -> Result<DirectoryCall<'p>, Option<&'static str>> {
-    use DirectoryCall as Call;
-    let call = match (rest, method.as_str()) {
-        (["agents"], "GET") => Call::ListAgents,
-        (["agents"], "POST") => Call::CreateAgent,
-        (["agents", name], "GET") => Call::ShowAgent(name),
-        (["agents", name], "PUT") => Call::ReplaceAgent(name),
-        (["agents", name], "PATCH") => Call::ChangeAgent(name),
-        (["agents", name], "DELETE") => Call::RemoveAgent(name),
-        (["agents", name, "scopes"], "GET") => Call::ShowScopes(name),
-        (["agents", name, "scopes"], "PUT") => Call::SetScopes(name),
-        (["agents", name, "activate"], "POST") => Call::Activate(name),
-        (["agents", name, "deactivate"], "POST") => Call::Deactivate(name),
-        (["agents", name, "rotate-credentials"], "POST") => Call::RotateAgent(name),
-        (["agents", name, "usage"], "GET") => Call::ShowUsage(name),
-        (["mcp", "servers"], "GET") => Call::ListTargets,
-        (["mcp", "servers"], "POST") => Call::CreateTarget,
-        (["mcp", "servers", name], "GET") => Call::ShowTarget(name),
-        (["mcp", "servers", name], "PUT") => Call::ReplaceTarget(name),
-        (["mcp", "servers", name], "DELETE") => Call::RemoveTarget(name),
-        (["mcp", "servers", name, "rotate-credentials"], "POST") => Call::RotateTarget(name),
-        (["api-key", "rotate"], "POST") => Call::RotateKey,
-        (["agents"] | ["mcp", "servers"], _) => return Err(Some("GET, POST")),
-        (["agents", _], _) => return Err(Some("GET, PUT, PATCH, DELETE")),
-        (["agents", _, "scopes"], _) => return Err(Some("GET, PUT")),
-        (["agents", _, "usage"], _) => return Err(Some("GET")),
-        (["agents", _, "activate" | "deactivate" | "rotate-credentials"], _)
-        | (["mcp", "servers", _, "rotate-credentials"] | ["api-key", "rotate"], _) => {
-            return Err(Some("POST"));
-        }
-        (["mcp", "servers", _], _) => return Err(Some("GET, PUT, DELETE")),
-        _ => return Err(None),
-    };
-    Ok(call)
 }
 
 async fn answer(app: &App, door: Door, request: Request<Incoming>) -> Reply {
@@ -358,7 +214,7 @@ async fn with_body(app: &App, request: Request<Incoming>) -> Reply {
         }
         Place::Directory { org, rest } => {
             let Some((issuer, agents)) = directory(org) else { return refused(&nobody()) };
-            match directory_call(&rest, &head.method) {
+            match directory_call(&rest, head.method.as_str()) {
                 Ok(call) => directory::answer(app, issuer, agents, call, &asked).await,
                 Err(Some(allow)) => refused(&IdentityError::Unread(Unread::Method(allow))),
                 Err(None) => not_found(),

@@ -2,6 +2,7 @@
 //! "agent-identity"). Opened by the organisation's key, or by a bearer with the scope; never by an agent.
 
 mod agents;
+mod draft;
 mod key;
 mod page;
 mod secrets;
@@ -209,8 +210,8 @@ async fn serve(desk: &Desk<'_>, call: DirectoryCall<'_>) -> Result<Reply, Identi
         DirectoryCall::ListAgents => agents::list(desk),
         DirectoryCall::CreateAgent => agents::create(desk).await,
         DirectoryCall::ShowAgent(name) => agents::show(desk, name),
-        DirectoryCall::ReplaceAgent(name) => agents::change(desk, name, agents::Extent::Whole).await,
-        DirectoryCall::ChangeAgent(name) => agents::change(desk, name, agents::Extent::Named).await,
+        DirectoryCall::ReplaceAgent(name) => agents::change(desk, name, draft::Extent::Whole).await,
+        DirectoryCall::ChangeAgent(name) => agents::change(desk, name, draft::Extent::Named).await,
         DirectoryCall::RemoveAgent(name) => agents::remove(desk, name).await,
         DirectoryCall::ShowScopes(name) => agents::show_scopes(desk, name),
         DirectoryCall::SetScopes(name) => agents::set_scopes(desk, name).await,

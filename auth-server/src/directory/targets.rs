@@ -7,7 +7,7 @@ use serde_json::json;
 use store::directory::{Done, McpTarget, Wish};
 use url::Url;
 
-use super::agents::{is_slug, slug_of};
+use super::draft::{is_slug, slug_of};
 use super::key::hashed;
 use super::page::Page;
 use super::{Desk, TRIES, came_second, data, random_secret, show, tag};

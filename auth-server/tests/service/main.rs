@@ -7,6 +7,7 @@ mod discovery;
 #[path = "../../../crates/token/tests/fixture/mod.rs"]
 mod fixture;
 mod grants;
+mod identity;
 mod policy;
 mod refusals;
 mod stack;

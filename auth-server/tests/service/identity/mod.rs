@@ -1,0 +1,17 @@
+//! Agents with an identity, one file per room (design page "agent-identity").
+
+mod admin_agents;
+mod admin_key;
+mod admin_targets;
+mod budget;
+mod discovery;
+mod exchange;
+mod introspect;
+mod live;
+mod odd;
+mod org;
+mod register;
+mod revoke;
+mod sign_in;
+mod usage;
+mod userinfo;

@@ -84,8 +84,10 @@ impl FileLog {
         let length = replay(&snapshot_file, &journal_file, &mut directory)?;
         let resume = |length| {
             let journal = Journal::resume(&journal_file, length)?;
-            // A torn end goes before anything else comes.
-            journal.cut()?;
+            if fs::metadata(&journal_file)?.len() > length {
+                // A torn end goes before anything else comes.
+                journal.cut()?;
+            }
             Ok(journal)
         };
         let journal = length.map(resume).transpose().map_err(|cause: io::Error| StoreError::Unavailable {

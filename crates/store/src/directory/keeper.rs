@@ -5,7 +5,6 @@
 //! picture shows it before anybody is told.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -21,11 +20,11 @@ use crate::StoreError;
 /// Events that are kept together at most.
 const BATCH: usize = 1024;
 /// How often a batch is decided anew because others wrote meanwhile.
-const TRIES: u32 = 32;
+const TRIES: u32 = 8;
+/// How often others may come before, until they must wait.
+const OVERTAKEN: u32 = 2;
 /// After how long a batch is not tried again: others wait for their turn.
 const LONGEST: Duration = Duration::from_secs(5);
-/// How long a batch that others came before waits at most until it is tried again.
-const PAUSE: Duration = Duration::from_millis(50);
 /// How long after a failure the log is asked again at the latest.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How long after a failed folding the next one is tried.
@@ -178,6 +177,7 @@ impl<L: Log> Keeper<L> {
                 continue;
             }
             if events.is_empty() {
+                self.log.let_go().await;
                 return Ok(outcomes);
             }
             let asked = Instant::now();
@@ -190,18 +190,29 @@ impl<L: Log> Keeper<L> {
                     return Ok(outcomes);
                 }
                 Appended::Behind => {
-                    self.look().await?;
+                    // Whoever is farther away than the others would always come last.
+                    if attempt >= OVERTAKEN
+                        && let Err(trouble) = self.log.take_turn().await
+                    {
+                        return Err(self.not_kept(trouble));
+                    }
+                    if let Err(reason) = self.look().await {
+                        self.log.let_go().await;
+                        return Err(reason);
+                    }
                     is_newest = true;
-                    pause(attempt).await;
                 }
-                Appended::Failed(trouble) => {
-                    self.shared.failed(&trouble);
-                    self.look_soon();
-                    return Err(trouble.reason);
-                }
+                Appended::Failed(trouble) => return Err(self.not_kept(trouble)),
             }
         }
+        self.log.let_go().await;
         Err("too many write at once".to_owned())
+    }
+
+    fn not_kept(&mut self, trouble: Trouble) -> String {
+        self.shared.failed(&trouble);
+        self.look_soon();
+        trouble.reason
     }
 
     async fn refresh(&mut self, refreshes: Vec<oneshot::Sender<Result<(), StoreError>>>) {
@@ -314,12 +325,4 @@ fn decide<'w>(picture: &mut Directory, at: u64, writes: &'w [Write]) -> (Vec<Eve
         }));
     }
     (events, outcomes)
-}
-
-/// Longer each time, and never as long as that of those it met.
-async fn pause(attempt: u32) {
-    let longest = Duration::from_millis(1 << attempt.min(6)).min(PAUSE);
-    // The standard library's random keys: nobody needs to be unable to guess it.
-    let chance = RandomState::new().hash_one(attempt) % 1024;
-    tokio::time::sleep(longest.mul_f64(chance as f64 / 1024.0)).await;
 }

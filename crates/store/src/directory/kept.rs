@@ -206,9 +206,11 @@ impl DirectoryStore for Kept {
 
     fn status(&self) -> Status {
         let health = self.shared.health();
+        // Its sender goes with the keeper.
+        let gone = self.end.has_changed().err().map(|_| "the directory is closed".to_owned());
         Status {
             kind: self.shared.setting.kind,
-            fault: health.away.clone().or_else(|| health.refusal.clone()),
+            fault: gone.or_else(|| health.away.clone()).or_else(|| health.refusal.clone()),
             lag: health.newest.map_or(Duration::ZERO, |newest| newest.elapsed()),
             journal_bytes: self.shared.bytes.load(Ordering::Relaxed),
         }

@@ -38,6 +38,15 @@ pub(super) trait Log: Send + 'static {
     /// Keeps events, all or none of them, that were decided on the picture that ends with the event `after`.
     async fn append(&mut self, after: u64, events: &[Event<'_>]) -> Appended;
 
+    /// Lets others wait until the next [`Log::append`] or [`Log::let_go`]: for one whom they came before again
+    /// and again. Where nobody else can write it is always our turn.
+    async fn take_turn(&mut self) -> Result<(), Trouble> {
+        Ok(())
+    }
+
+    /// Ends a turn in which nothing is appended.
+    async fn let_go(&mut self) {}
+
     /// What others have written since the picture that ends with the event `after`. Its future may be dropped.
     async fn catch_up(&mut self, after: u64) -> Result<News, Trouble>;
 

@@ -95,7 +95,10 @@ impl Directory {
     }
 
     /// What a wish comes to here, or why it cannot be: a refused one leaves everything as it was.
-    /// `at` is in seconds since the epoch. `Ok(None)` is a wish that changes nothing and needs no event.
+    /// `at` is in seconds since the epoch.
+    ///
+    /// What is in a log comes to the same for ever, in every version of this program, or servers that share a
+    /// database would see different directories: what shall mean something else is a new kind of wish.
     ///
     /// # Errors
     /// [`StoreError::Taken`], [`StoreError::Absent`], [`StoreError::Changed`].

@@ -59,6 +59,31 @@ async fn a_second_server_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn those_who_wait_together_share_one_fsync() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = open(folder.path()).await.expect("opened");
+    create(&store).await;
+    let tasks = (0..64).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for _ in 0..20 {
+                count(&store, 1).await.expect("kept");
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.expect("no panic");
+    }
+    let journal = std::fs::read_to_string(folder.path().join(JOURNAL)).expect("readable");
+    let batch = |line: &str| {
+        line.split("\"batch\":").nth(1).and_then(|rest| rest.split(',').next()).map(str::to_owned)
+    };
+    let batches: std::collections::HashSet<String> = journal.lines().filter_map(batch).collect();
+    assert_eq!(journal.lines().count(), 2 + 64 * 20);
+    assert!(batches.len() < 64 * 20 / 2, "{} batches", batches.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_counts_to_the_token() {
     let folder = tempfile::tempdir().expect("a folder");
     let place = folder.path().to_str().expect("text");

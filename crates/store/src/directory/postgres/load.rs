@@ -35,23 +35,30 @@ pub(super) enum Found {
 pub(super) async fn everything(
     connection: &mut PgConnection,
     patience: Duration,
-    portion: i64,
+    portion: &mut i64,
 ) -> Result<Whole, Trouble> {
     // A patience that ends the statement in the server as well would cut the snapshot off.
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = 0";
     within(patience, connection.execute(begin)).await?;
     let (folded, text) = within(patience * SNAPSHOT, statement::snapshot(connection)).await?;
     let unread = |fault: String| Trouble::Refused(format!("directory_snapshot: {fault}"));
-    let mut directory =
-        if text.is_empty() { Directory::default() } else { whole::read(text.as_bytes()).map_err(unread)? };
+    let mut directory = match text.is_empty() {
+        true => Directory::default(),
+        false => {
+            let read =
+                move || whole::read(text.as_bytes()).map_err(|fault| format!("directory_snapshot: {fault}"));
+            aside(read).await?
+        }
+    };
     if directory.number() != folded {
         return Err(unread(format!("it is of event {}, not {folded}", directory.number())));
     }
     let mut end = End { number: folded, batch: String::new() };
     loop {
         let next = End { number: end.number + 1, ..End::default() };
-        let asked = statement::since(connection, &next, portion);
+        let asked = statement::since(connection, &next, *portion);
         let Since { end: last, entries } = within(patience, asked).await?;
+        *portion = (*portion * 2).min(PORTION);
         for entry in &entries {
             let event = event(entry)?;
             directory
@@ -75,18 +82,30 @@ pub(super) async fn everything(
     Ok(Whole { directory, end, folded })
 }
 
+/// Work on a whole picture takes a while: not where requests are answered.
+pub(super) async fn aside<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, Trouble> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|ended| Err(ended.to_string())).map_err(Trouble::Refused)
+}
+
 /// What came after an event that is known.
 pub(super) async fn news(
     connection: &mut PgConnection,
     known: &End,
     patience: Duration,
-    portion: i64,
+    portion: &mut i64,
 ) -> Result<Found, Trouble> {
     let (mut read, mut events) = (known.clone(), Vec::new());
+    let mut goal = None;
     loop {
         // The one that is known comes first, as a proof that it is there.
         let Since { end: last, entries } =
-            within(patience, statement::since(connection, &read, portion + 1)).await?;
+            within(patience, statement::since(connection, &read, *portion + 1)).await?;
+        *portion = (*portion * 2).min(PORTION);
+        // Nobody runs after those who write on meanwhile: he might never catch them.
+        let goal = *goal.get_or_insert(last.number);
         if last == read {
             return Ok(Found::Events(events, read));
         }
@@ -105,6 +124,9 @@ pub(super) async fn news(
         }
         if new.is_empty() {
             return Ok(Found::Unknown);
+        }
+        if read.number >= goal {
+            return Ok(Found::Events(events, read));
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct PostgresLog {
     patience: Duration,
     /// Taken out while it is used: a future that is dropped in the middle of an answer drops it, too.
     connection: Option<PgConnection>,
+    /// Whether the connection is in a transaction for which all other writers wait.
+    holds_turn: bool,
     /// What no other writer's batches are named by.
     name: String,
     batches: u64,
@@ -56,7 +58,7 @@ impl PostgresLog {
             let mut connection = reach(&url, patience).await.map_err(unavailable)?;
             schema::check(&mut connection, &place).await?;
             let name = within(patience, statement::own_name(&mut connection)).await.map_err(unavailable)?;
-            match load::everything(&mut connection, patience, portion).await {
+            match load::everything(&mut connection, patience, &mut portion).await {
                 Ok(Whole { directory, end, folded }) => {
                     let connection = Some(connection);
                     let log = PostgresLog {
@@ -64,6 +66,7 @@ impl PostgresLog {
                         interval,
                         patience,
                         connection,
+                        holds_turn: false,
                         name,
                         batches: 0,
                         end,
@@ -82,7 +85,10 @@ impl PostgresLog {
     async fn connection(&mut self) -> Result<PgConnection, link::Trouble> {
         match self.connection.take() {
             Some(connection) => Ok(connection),
-            None => reach(&self.url, self.patience).await,
+            None => {
+                self.holds_turn = false;
+                reach(&self.url, self.patience).await
+            }
         }
     }
 
@@ -105,13 +111,17 @@ impl PostgresLog {
 
     async fn read(&mut self, connection: &mut PgConnection) -> Result<News, link::Trouble> {
         if let Found::Events(events, end) =
-            load::news(connection, &self.end, self.patience, self.portion).await?
+            load::news(connection, &self.end, self.patience, &mut self.portion).await?
         {
             self.end = end;
             return Ok(News::Events(events));
         }
+        if std::mem::take(&mut self.holds_turn) {
+            // Everything is read in a transaction of its own.
+            within(self.patience, statement::let_go(connection)).await?;
+        }
         let Whole { directory, end, folded } =
-            load::everything(connection, self.patience, self.portion).await?;
+            load::everything(connection, self.patience, &mut self.portion).await?;
         let place = self.url.place();
         if end.number < self.end.number {
             tracing::warn!(
@@ -135,7 +145,8 @@ impl PostgresLog {
         self.folded = within(self.patience, statement::folded(connection)).await?;
         // Another server may have come first.
         if self.is_long(number) {
-            let text = whole::write(picture).map_err(|fault| link::Trouble::Refused(fault.to_string()))?;
+            let picture = picture.clone();
+            let text = load::aside(move || whole::write(&picture).map_err(|fault| fault.to_string())).await?;
             let text = String::from_utf8(text).map_err(|fault| link::Trouble::Refused(fault.to_string()))?;
             let fold = statement::fold(connection, &self.end, &text, number.saturating_sub(STAY));
             within(self.patience, fold).await?;
@@ -167,14 +178,16 @@ impl Log for PostgresLog {
                 Ok(connection) => connection,
                 Err(trouble) => return Appended::Failed(trouble.into()),
             };
-            let append = statement::append(&mut connection, &self.end, &batch, events);
+            let ends_turn = std::mem::take(&mut self.holds_turn);
+            let append = statement::append(&mut connection, &self.end, &batch, events, ends_turn);
             let is_kept = match within(self.patience, append).await {
                 Ok(is_kept) => {
                     self.connection = Some(connection);
                     is_kept
                 }
                 Err(link::Trouble::Conflict) if began.elapsed() < self.patience => {
-                    self.connection = Some(connection);
+                    // A transaction of several statements is no use any more.
+                    self.connection = Some(connection).filter(|_| !ends_turn);
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -193,6 +206,26 @@ impl Log for PostgresLog {
         }
     }
 
+    async fn take_turn(&mut self) -> Result<(), Trouble> {
+        let mut connection = self.connection().await?;
+        if !self.holds_turn {
+            // Shorter than the time others wait for: if the network takes us away now, they still write.
+            let idle = self.patience / 2;
+            within(self.patience, statement::take_turn(&mut connection, idle)).await?;
+        }
+        (self.connection, self.holds_turn) = (Some(connection), true);
+        Ok(())
+    }
+
+    async fn let_go(&mut self) {
+        if std::mem::take(&mut self.holds_turn)
+            && let Some(mut connection) = self.connection.take()
+            && within(self.patience, statement::let_go(&mut connection)).await.is_ok()
+        {
+            self.connection = Some(connection);
+        }
+    }
+
     async fn catch_up(&mut self, after: u64) -> Result<News, Trouble> {
         if after != self.end.number {
             // What was read then could not be followed: everything must be.
@@ -202,7 +235,6 @@ impl Log for PostgresLog {
         match self.read(&mut connection).await {
             Ok(news) => {
                 self.connection = Some(connection);
-                self.portion = (self.portion * 2).min(PORTION);
                 Ok(news)
             }
             Err(trouble) => {

@@ -1,5 +1,7 @@
-//! The statements of the directory's log, each a transaction by itself: no lock outlives a client that the
-//! network has cut off.
+//! The statements of the directory's log. Each is a transaction by itself, so that no lock outlives a client
+//! that the network has cut off; only who was overtaken again and again takes his turn before he reads.
+
+use std::time::Duration;
 
 use sqlx::{Executor, PgConnection, Row};
 
@@ -51,12 +53,29 @@ pub(super) struct Since {
     pub(super) entries: Vec<Entry>,
 }
 
-/// Keeps events, and says whether it did.
+/// Waits until it is our turn, and lets all others wait until the transaction ends: by [`append`], by [`let_go`],
+/// or by the server when it hears no more of us for the time `limit`.
+pub(super) async fn take_turn(connection: &mut PgConnection, limit: Duration) -> Result<(), sqlx::Error> {
+    let limit = limit.as_millis().max(1);
+    let take = format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL idle_in_transaction_session_timeout = {limit}; \
+         SELECT number FROM directory_counter FOR UPDATE"
+    );
+    connection.execute(&*take).await.map(drop)
+}
+
+/// Ends a turn in which nothing was written.
+pub(super) async fn let_go(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection.execute("ROLLBACK").await.map(drop)
+}
+
+/// Keeps events, and says whether it did. `ends_turn` says that it is in the transaction of a turn.
 pub(super) async fn append(
     connection: &mut PgConnection,
     before: &End,
     batch: &str,
     events: &[Event<'_>],
+    ends_turn: bool,
 ) -> Result<bool, Trouble> {
     let texts: Result<Vec<String>, _> = events.iter().map(serde_json::to_string).collect();
     let texts = texts.map_err(|fault| Trouble::Refused(fault.to_string()))?;
@@ -69,6 +88,9 @@ pub(super) async fn append(
         .bind(numbers)
         .bind(texts);
     let row = connection.fetch_one(statement).await?;
+    if ends_turn {
+        connection.execute("COMMIT").await?;
+    }
     Ok(row.try_get::<i64, _>("kept")? > 0)
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn health(app: &App) -> Reply {
     let directory = app.agents().map(|agents| {
         let kept = agents.store().status();
         degraded |= kept.fault.is_some();
-        json!({"store": kept.kind, "fault": kept.fault, "agents": agents.now().agents().count()})
+        json!({"store": kept.kind, "fault": kept.fault, "agents": agents.known().agents().count()})
     });
     let status = if degraded { "degraded" } else { "ok" };
     let policy = app.policy.state();

@@ -43,7 +43,7 @@ pub(crate) fn metadata(issuer: &str, algorithm: SigningAlgorithm, has_agents: bo
 
 /// The metadata of an MCP server of the directory (RFC 9728 section 2), or of the issuer's own API.
 pub(crate) fn resource(issuer: &Embedded, slug: Option<&str>) -> Option<String> {
-    let directory = issuer.agents.as_ref()?.now();
+    let directory = issuer.agents.as_ref()?.known();
     let (resource, scopes) = match slug {
         None => (issuer.name.clone(), None),
         Some(slug) => {

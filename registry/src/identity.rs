@@ -130,7 +130,7 @@ fn mapped(policy: &Policy, who: &Principal) -> Arc<Principal> {
 
 fn refusal(error: TokenError) -> ApiError {
     match error {
-        TokenError::Unavailable | TokenError::Key(_) => ApiError::NoKeys,
+        TokenError::Unavailable | TokenError::RevocationUnknown | TokenError::Key(_) => ApiError::NoKeys,
         theirs => {
             tracing::warn!(error = %theirs, "a sealed identity was refused");
             ApiError::Unauthenticated

@@ -27,7 +27,7 @@ pub(super) fn ask(
 ) -> Result<Reply, IdentityError> {
     let question = Question::read(asked).and_then(|question| {
         let now = app.now();
-        tokens_left(&agents.now(), &proven.agent, now).map_err(|why| IdentityError::exhausted(why, now))?;
+        tokens_left(&agents.known(), &proven.agent, now).map_err(|why| IdentityError::exhausted(why, now))?;
         agents.calls.count(&proven.agent, now).map_err(|why| IdentityError::exhausted(why, now))?;
         Ok(question)
     });

@@ -22,7 +22,7 @@ pub(super) fn userinfo(app: &App, issuer: &Embedded, agents: &Agents, proven: &P
             "capabilities": proven.capabilities().collect::<Vec<_>>(),
             "tenant": issuer.org,
             "workload_identity": workload_identity(issuer, agent),
-            "budget_policy": budget_policy(&agents.now(), agent, app.now()),
+            "budget_policy": budget_policy(&agents.known(), agent, app.now()),
         }),
     )
 }

@@ -117,6 +117,9 @@ impl IdentityError {
             IdentityError::Token(TokenError::Unavailable | TokenError::Key(_)) => {
                 (503, "temporarily_unavailable", TokenError::Unavailable.to_string())
             }
+            IdentityError::Token(why @ TokenError::RevocationUnknown) => {
+                (503, "temporarily_unavailable", why.to_string())
+            }
             IdentityError::Token(why) => (401, "invalid_token", why.to_string()),
             IdentityError::Key => (401, "invalid_key", "the X-API-Key is not this organisation's".to_owned()),
             IdentityError::Nobody => (

@@ -6,15 +6,17 @@ mod body;
 mod budget;
 mod describe;
 mod error;
+mod proof;
 mod register;
-mod token;
 mod usage;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::DirectoryPermit;
 use store::StoreError;
 use store::directory::{Directory, DirectoryStore, Done, Wish};
+use token::TokenError;
 
 use crate::app::App;
 use crate::asked::Asked;
@@ -26,7 +28,7 @@ pub(crate) use body::Fields;
 pub(crate) use budget::{Calls, Exhausted, tokens_left};
 pub(crate) use describe::workload_identity;
 pub(crate) use error::IdentityError;
-pub(crate) use token::{LINEAGE, ProvenAgent, Tokens, active, live_principal, prove};
+pub(crate) use proof::{LINEAGE, ProvenAgent, Tokens, active, live_principal, prove};
 
 /// The directory of agents, as this server holds it.
 pub(crate) struct Agents {
@@ -35,6 +37,8 @@ pub(crate) struct Agents {
     pub(crate) tokens: Tokens,
     /// Exchanges and questions of this hour.
     pub(crate) calls: Calls,
+    /// How old what is known of other servers' writes may be; none is no bound.
+    max_lag: Option<Duration>,
 }
 
 /// What an agent asks with its own token.
@@ -48,13 +52,25 @@ pub(crate) enum AgentCall {
 }
 
 impl Agents {
-    pub(crate) fn new(store: Arc<dyn DirectoryStore>) -> Agents {
-        Agents { store, tokens: Tokens::new(), calls: Calls::default() }
+    pub(crate) fn new(store: Arc<dyn DirectoryStore>, max_lag: Option<Duration>) -> Agents {
+        Agents { store, tokens: Tokens::new(), calls: Calls::default(), max_lag }
     }
 
-    /// Everything as of now.
-    pub(crate) fn now(&self) -> Arc<Directory> {
+    /// Everything as far as it is known: to show it, or to change it.
+    pub(crate) fn known(&self) -> Arc<Directory> {
         self.store.directory()
+    }
+
+    /// Everything as of now: to let somebody do something by it.
+    ///
+    /// # Errors
+    /// [`TokenError::RevocationUnknown`] when others may have taken rights a while ago, and nobody has told us:
+    /// doubt about access means no.
+    pub(crate) fn now(&self) -> Result<Arc<Directory>, TokenError> {
+        match self.max_lag {
+            Some(most) if self.store.status().lag > most => Err(TokenError::RevocationUnknown),
+            Some(_) | None => Ok(self.store.directory()),
+        }
     }
 
     /// See [`DirectoryStore::write`].

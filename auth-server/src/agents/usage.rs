@@ -39,7 +39,7 @@ pub(super) async fn report(
     let used = match done {
         Done::Usage(used) => used,
         Done::Agent(_) | Done::Target(_) | Done::Nothing => {
-            agents.now().tokens_used(&proven.agent.agent_id, app.now())
+            agents.known().tokens_used(&proven.agent.agent_id, app.now())
         }
     };
     let exhausted = proven.agent.budget.max_tokens_per_day.is_some_and(|most| used >= most);

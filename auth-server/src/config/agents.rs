@@ -52,6 +52,11 @@ pub struct AgentsOptions {
     /// Make or change the database's tables at the start, as `auth-server migrate` does.
     #[arg(long, env = "AUTH_SERVER_MIGRATE")]
     migrate: bool,
+    /// How old what is known of other servers' writes may be, in seconds: an auth-server that has not reached its
+    /// database for longer answers agents with 503, since what was revoked elsewhere would still open. 0 is no
+    /// bound.
+    #[arg(long, env = "AUTH_SERVER_MAX_LAG", default_value_t = 60.0, value_name = "SECONDS")]
+    max_lag: f64,
     /// With --agents keycloak: its token endpoint, which agents' secrets are verified at.
     #[arg(long, env = "AUTH_SERVER_KEYCLOAK_TOKEN_URL", value_name = "URL")]
     keycloak_token_url: Option<String>,
@@ -67,6 +72,8 @@ pub struct AgentsConfig {
     pub secrets: SecretKeeper,
     /// Where it is kept; `None` for files under the state folder.
     pub database: Option<Database>,
+    /// How old what is known of other servers' writes may be; `None` is no bound.
+    pub max_lag: Option<Duration>,
 }
 
 /// Who keeps the agents' secrets.
@@ -124,7 +131,10 @@ impl AgentsOptions {
             AgentsMode::Keycloak => self.keycloak(faults)?,
         };
         let database = self.database().map_err(|fault| faults.push(fault)).ok()?;
-        Some(AgentsConfig { secrets, database })
+        let max_lag = Duration::try_from_secs_f64(self.max_lag)
+            .map_err(|_| faults.push("--max-lag must be 0 or more seconds".to_owned()))
+            .ok()?;
+        Some(AgentsConfig { secrets, database, max_lag: Some(max_lag).filter(|most| !most.is_zero()) })
     }
 
     /// Where the directory is kept; `None` for files.

@@ -57,8 +57,8 @@ pub(crate) enum GrantError {
     /// Keycloak, which keeps the secrets, does not answer.
     #[error("the secret cannot be verified at present: try again")]
     KeeperAway,
-    /// The directory cannot be written.
-    #[error("the directory cannot be changed at present: try again")]
+    /// The directory cannot be written, or what others wrote there is not known.
+    #[error("the directory of agents is not available at present: try again")]
     Store,
     /// Too many sign-ins at once.
     #[error("too many sign-ins at present: try again")]
@@ -82,9 +82,10 @@ impl GrantError {
             GrantError::InvalidScope => (400, "invalid_scope"),
             GrantError::InvalidClient { .. } => (401, "invalid_client"),
             GrantError::UnknownOrg => (404, "not_found"),
-            GrantError::InvalidGrant { why: TokenError::Unavailable | TokenError::Key(_), .. } => {
-                (503, "temporarily_unavailable")
-            }
+            GrantError::InvalidGrant {
+                why: TokenError::Unavailable | TokenError::RevocationUnknown | TokenError::Key(_),
+                ..
+            } => (503, "temporarily_unavailable"),
             GrantError::InvalidGrant { .. } => (400, "invalid_grant"),
             GrantError::InvalidTarget(_) => (400, "invalid_target"),
             GrantError::CapabilityDenied(_) => (403, "capability_denied"),

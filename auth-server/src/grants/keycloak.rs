@@ -138,12 +138,14 @@ async fn provisioned(
     groups: Vec<String>,
 ) -> Result<Option<Arc<AgentIdentity>>, GrantError> {
     let capabilities = keeper.capabilities(&groups);
+    // Whether it is suspended, others may have said.
+    agents.now().map_err(|_| GrantError::Store)?;
     let permit = Asker::Server("keycloak").may_as(client_id);
     let permit = permit.map_err(|fault| GrantError::Internal(fault.to_string()))?;
     let now = app.now();
     // Another sign-in of the same agent may come first: what it wrote is looked at again.
     for attempt in 0..5 {
-        let known = agents.now().client(client_id).cloned();
+        let known = agents.known().client(client_id).cloned();
         let wish = match known {
             Some(agent) if agent.capabilities == capabilities && agent.groups == groups => {
                 return Ok(Some(agent));

@@ -168,11 +168,12 @@ async fn token(
         }
         Grant::TokenExchange(exchange) => {
             let agents = issuer.agents.as_ref().ok_or(GrantError::UnsupportedGrantType)?;
-            trail.is_exchange(&agents.now(), &exchange.targets);
+            trail.is_exchange(&agents.known(), &exchange.targets);
             let parties = token_exchange::prove(app, issuer, agents, &exchange).await?;
             trail.is_of(&parties.subject.agent);
             let (subject, actor) = (&parties.subject, parties.actor.as_ref());
-            narrow::exchange(agents, &agents.now(), subject, actor, (&exchange.targets, scope), app.now())?
+            let directory = agents.now().map_err(|_| GrantError::Store)?;
+            narrow::exchange(agents, &directory, subject, actor, (&exchange.targets, scope), app.now())?
         }
     };
     let issued = issuer.issue(app, &permission)?;

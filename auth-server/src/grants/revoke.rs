@@ -80,7 +80,7 @@ pub(super) async fn introspect(
     agents: &Agents,
     asked: &Asked<'_>,
 ) -> Result<Reply, GrantError> {
-    let directory = agents.now();
+    let directory = agents.now().map_err(|_| GrantError::Store)?;
     let parameters = Parameters::read(asked)?;
     let asker = Introspecting::of(&directory, &parameters, asked)?;
     let inactive = || Reply::json(200, &json!({"active": false})).no_store();
@@ -130,7 +130,7 @@ impl Revoking {
         let wrong = GrantError::InvalidClient { basic: false };
         match asked.api_key {
             Field::Absent => {}
-            Field::Once(key) if directory::is_admin_key(&agents.now(), key) => return Ok(Revoking::Key),
+            Field::Once(key) if directory::is_admin_key(&agents.known(), key) => return Ok(Revoking::Key),
             Field::Once(_) | Field::Repeated => return Err(wrong),
         }
         if let Ok(token) = bearer_of(asked.authorization) {

@@ -116,7 +116,7 @@ fn of_token(why: &TokenError) -> Verdict {
         | TokenError::Audience
         | TokenError::Revoked
         | TokenError::Claim(_) => Verdict::Unproven,
-        TokenError::Unavailable | TokenError::Key(_) => Verdict::Ours,
+        TokenError::Unavailable | TokenError::RevocationUnknown | TokenError::Key(_) => Verdict::Ours,
     }
 }
 
@@ -173,9 +173,9 @@ fn record(app: &App, raw: &Raw<'_>, verdict: Verdict, who: Option<&Principal>, m
 fn log(verdict: Verdict, request_id: Field<'_>, why: &Refusal) {
     let id = request_id.printable();
     match (verdict, why) {
-        // Told once by `token::jwks` when it begins and ends; how many requests it hits, the
+        // Told once by `token::jwks`, or by the directory, when it begins and ends; how many requests it hits, the
         // counter says. A line for each would fill the disk in a provider's outage.
-        (Verdict::Ours, Refusal::Token(TokenError::Unavailable)) => {
+        (Verdict::Ours, Refusal::Token(TokenError::Unavailable | TokenError::RevocationUnknown)) => {
             tracing::debug!(request_id = %id, ?why, "no decision");
         }
         (Verdict::Ours, _) => tracing::error!(request_id = %id, ?why, "no decision"),

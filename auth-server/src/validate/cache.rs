@@ -139,24 +139,27 @@ impl Proof {
     /// The answer for a target. An MCP server must be within the caller's reach; methods and
     /// tools stand in the body and are decided by the registry's gateway.
     pub(super) fn answer_for(&self, app: &App, target: &Target<'_>, now: u64) -> Result<Reply, Refusal> {
+        self.still_holds(app, target, now)?;
         let sealed = self.sealed(app, now).map_err(Refusal::Token)?;
         match target {
             Target::Registry => Ok(answer::allowed(app, &self.registry, sealed)),
             Target::Server(server) => {
-                self.within_budget(app, now)?;
                 let prepared = self.server(server.name())?;
                 Ok(answer::allowed(app, &prepared, sealed))
             }
         }
     }
 
-    /// Whether an agent may still use MCP servers today. Counters change too often to make proofs void: they
-    /// are looked at each time.
-    fn within_budget(&self, app: &App, now: u64) -> Result<(), Refusal> {
+    /// What no proof can say of an agent for long: whether the directory is that of now, and whether there is
+    /// budget left for MCP servers. Counters change too often to make proofs void.
+    fn still_holds(&self, app: &App, target: &Target<'_>, now: u64) -> Result<(), Refusal> {
         let (Some(agent_id), Some(agents)) = (&self.facts.agent_id, app.agents()) else { return Ok(()) };
-        let directory = agents.now();
+        let directory = agents.now().map_err(Refusal::Token)?;
         let agent = directory.agent(agent_id).ok_or(Refusal::Token(TokenError::Revoked))?;
-        tokens_left(&directory, agent, now).map_err(Refusal::Exhausted)
+        match target {
+            Target::Registry => Ok(()),
+            Target::Server(_) => tokens_left(&directory, agent, now).map_err(Refusal::Exhausted),
+        }
     }
 
     /// The agent that the token speaks of.

@@ -49,6 +49,9 @@ pub enum TokenError {
     /// A fault of ours: the issuer's keys cannot be had at present.
     #[error("the issuer's keys are not available at present")]
     Unavailable,
+    /// A fault of ours: what was revoked elsewhere has not been read for too long.
+    #[error("whether the token was revoked cannot be known at present")]
+    RevocationUnknown,
     /// A fault of ours: a key, a key set or its configuration cannot be used. For the log
     /// and for the start, never for a caller.
     #[error("{0}")]

@@ -96,7 +96,7 @@ pub(crate) async fn prove(
             said
         }
     };
-    let directory = agents.now();
+    let directory = agents.now()?;
     let agent = active(&directory, &said.agent_id, &said.jti)?;
     Ok(ProvenAgent { agent, token: said })
 }
@@ -148,7 +148,7 @@ pub(crate) fn live_principal(
     policy: &Policy,
 ) -> Result<(Principal, Option<Arc<AgentIdentity>>), TokenError> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let directory = agents.map(Agents::now);
+    let directory = agents.map(Agents::now).transpose()?;
     let jti = text("jti").unwrap_or_default();
     if directory.as_ref().is_some_and(|directory| is_revoked(directory, jti)) {
         return Err(TokenError::Revoked);

@@ -171,7 +171,7 @@ async fn it_reports_what_it_used_and_a_run_counts_once() {
         }
         for body in [json!({"tokens": -1}), json!({}), json!({"tokens": "many"})] {
             let answer = probe.request("POST", &format!("{BASE}/agents/me/usage"), body);
-            assert_eq!(answer["status"], 422, "{answer}");
+            assert_eq!(answer["status"], 400, "{answer}");
         }
         assert_eq!(probe.call("get_budget_status", json!([])).value()["tokens_used_today"], 1005);
         // Nobody set a limit.

@@ -1,8 +1,5 @@
 //! Secrets and tokens in every place where they can arrive, right and wrong: none of them stands in a file
 //! afterwards, but for those that are there to keep it.
-//!
-//! What an agent asks about is on record as it was asked: an `action` that is a secret would be found in the audit
-//! trail, and so would an `audience`. Nobody's mistake puts one there, and they are left out.
 
 use clients::{Probe, ground};
 use reqwest::Method;
@@ -36,7 +33,7 @@ async fn no_secret_and_no_token_stands_in_a_log() {
                 [("grant_type", "client_credentials"), ("client_id", &*agent.id), ("client_secret", word)];
             let token =
                 [("grant_type", EXCHANGE), ("subject_token", word), ("subject_token_type", ACCESS_TOKEN)];
-            let more = [("audience", &*target.uri), ("token", word), ("scope", word), ("actor_token", word)];
+            let more = [("audience", word), ("token", word), ("scope", word), ("actor_token", word)];
             for form in [&grant[..], &[&token[..], &more[..2]].concat(), &[&grant[..], &more[..]].concat()] {
                 let _ = site.form(path, form).await;
             }
@@ -55,7 +52,7 @@ async fn no_secret_and_no_token_stands_in_a_log() {
                 let asked = format!("{path}?access_token={word}&client_secret={word}");
                 let _ = site.request(method.clone(), &asked).send().await;
                 let asked =
-                    json!({"action": "x:y", "name": word, "client_id": word, "context": {"token": word}});
+                    json!({"action": word, "name": word, "client_id": word, "context": {"token": word}});
                 let _ = site.request(method, path).bearer_auth(&base).json(&asked).send().await;
             }
         }

@@ -1,5 +1,6 @@
 //! An organisation of a test: its key, its agents and MCP servers, and the calls of all of them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -98,24 +99,9 @@ impl Org {
         }
     }
 
-    /// Sends `line` ("GET /agents/me", below the base unless it begins with two slashes) and whole header lines.
+    /// See [`call`].
     pub(crate) async fn call(&self, line: &str, headers: &str, sent: Sent<'_>) -> Answer {
-        let (method, path) = line.split_once(' ').unwrap();
-        let path = path.strip_prefix('/').filter(|path| path.starts_with('/'));
-        let path = path.map_or_else(|| format!("{BASE}{}", &line[method.len() + 1..]), str::to_owned);
-        let (kind, body) = match sent {
-            Sent::Nothing => ("", Vec::new()),
-            Sent::Json(value) => ("application/json", value.to_string().into_bytes()),
-            Sent::Form(pairs) => {
-                let form = Serializer::new(String::new()).extend_pairs(pairs).finish();
-                ("application/x-www-form-urlencoded", form.into_bytes())
-            }
-            Sent::As(kind, body) => (kind, body.to_vec()),
-        };
-        let kind = if kind.is_empty() { String::new() } else { format!("content-type: {kind}\r\n") };
-        let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\ncontent-length: {length}\r\n{kind}{headers}");
-        send(self.stack.main, &head, body).await
+        call(self.stack.main, line, headers, sent).await
     }
 
     /// With the organisation's key; null sends no body.
@@ -205,6 +191,26 @@ impl Org {
         assert_eq!(found.len(), count, "{found:#?}");
         found
     }
+}
+
+/// Sends `line` ("GET /agents/me", below the base unless it begins with two slashes) and whole header lines.
+pub(crate) async fn call(to: SocketAddr, line: &str, headers: &str, sent: Sent<'_>) -> Answer {
+    let (method, path) = line.split_once(' ').unwrap();
+    let whole = path.strip_prefix('/').filter(|path| path.starts_with('/'));
+    let path = whole.map_or_else(|| format!("{BASE}{path}"), str::to_owned);
+    let (kind, body) = match sent {
+        Sent::Nothing => ("", Vec::new()),
+        Sent::Json(value) => ("application/json", value.to_string().into_bytes()),
+        Sent::Form(pairs) => {
+            let form = Serializer::new(String::new()).extend_pairs(pairs).finish();
+            ("application/x-www-form-urlencoded", form.into_bytes())
+        }
+        Sent::As(kind, body) => (kind, body.to_vec()),
+    };
+    let kind = if kind.is_empty() { String::new() } else { format!("content-type: {kind}\r\n") };
+    let length = body.len();
+    let head = format!("{method} {path} HTTP/1.1\r\ncontent-length: {length}\r\n{kind}{headers}");
+    send(to, &head, body).await
 }
 
 /// The shipped policy, and groups that keep the directory.

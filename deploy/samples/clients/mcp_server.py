@@ -92,7 +92,12 @@ class Verifier:
 
 
 def serve(options):
-    introspection = (options.introspect, os.environ["MCP_INTROSPECTION_SECRET"]) if options.introspect else None
+    introspection = None
+    if options.introspect:
+        secret = os.environ.get("MCP_INTROSPECTION_SECRET")
+        if not secret:
+            raise SystemExit("--introspect needs this server's secret in MCP_INTROSPECTION_SECRET")
+        introspection = (options.introspect, secret)
     server = MCPServer(
         "financial-data",
         token_verifier=Verifier(options.issuer, options.resource, introspection),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::org::{BASE, DOCUMENTS, EXCHANGE, FINANCE, ISSUER, Org, Sent, part};
+use super::org::{ACCESS_TOKEN, BASE, DOCUMENTS, EXCHANGE, FINANCE, ISSUER, Org, Sent, part, token_of};
 use crate::stack::Answer;
 
 #[track_caller]
@@ -98,4 +98,59 @@ async fn a_resource_says_who_makes_its_tokens() {
     }
     let posted = org.call(&format!("POST /.well-known/{resource}"), "", Sent::Nothing).await;
     assert_eq!((posted.status, posted.header("allow")), (405, "GET, HEAD"));
+}
+
+#[tokio::test]
+async fn another_organisation_at_another_address() {
+    let flags = ["--org=acme", "--public-url=https://gw.example.com/tools", "--signing-algorithm=RS256"];
+    let org = Org::with(&[flags.as_slice(), &["--token-lifetime=120"]].concat()).await;
+    let issuer = "https://gw.example.com/tools/orgs/acme/api/v1";
+    let (key, base) = (format!("x-api-key: {}\r\n", org.key), "///orgs/acme/api/v1");
+    let made = json!({"name": "A", "capabilities": ["a:b"]});
+    let made = org.call(&format!("POST {base}/admin/agents"), &key, Sent::Json(made)).await.json();
+    let (id, secret) = (&made["data"]["agentId"], &made["data"]["clientSecret"]);
+    let target = json!({"name": "T", "resource_uri": "https://t", "required_capability": "a:b", "token_lifetime": 600});
+    org.call(&format!("POST {base}/admin/mcp/servers"), &key, Sent::Json(target)).await;
+    for base in [base, "///t/acme/api/v1"] {
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", id.as_str().unwrap()),
+            ("client_secret", secret.as_str().unwrap()),
+        ];
+        let token = token_of(&org.form(&format!("{base}/oauth/token"), &form).await);
+        let form = [
+            ("grant_type", EXCHANGE),
+            ("subject_token", token.as_str()),
+            ("subject_token_type", ACCESS_TOKEN),
+            ("resource", "https://t"),
+        ];
+        let answer = org.form(&format!("{base}/oauth/token"), &form).await;
+        assert_eq!(answer.json()["expires_in"], 120, "what is left of the subject");
+        let bound = token_of(&answer);
+        for (token, aud) in [(&token, issuer), (&bound, "https://t")] {
+            let (head, said) = (part(token, 0), part(token, 1));
+            assert_eq!((&head["alg"], &head["typ"]), (&json!("RS256"), &json!("at+jwt")));
+            assert_eq!(
+                (&said["iss"], &said["aud"], &said["tenant"]),
+                (&json!(issuer), &json!(aud), &json!("acme"))
+            );
+        }
+        let me = org.asks(&token, &format!("GET {base}/agents/me"), Value::Null).await.json();
+        assert_eq!(me["workspace"], json!({"slug": "acme", "api_base": issuer}));
+    }
+    for path in [
+        "/tools/orgs/acme/api/v1/.well-known/openid-configuration",
+        "/orgs/default/api/v1/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/orgs/acme/api/v1",
+        "/.well-known/oauth-protected-resource/orgs/acme/api/v1",
+    ] {
+        assert_eq!(org.stack.get(path).await.status, 404, "{path}");
+    }
+    let root = "/.well-known/oauth-protected-resource/tools/orgs/acme/api/v1";
+    assert_eq!(public(&org.stack.get(root).await)["resource"], issuer);
+    let root = "/.well-known/openid-configuration/tools/orgs/acme/api/v1";
+    assert_eq!(public(&org.stack.get(root).await)["issuer"], issuer);
+    for line in ["GET /admin/agents", "GET /agents/me"] {
+        assert_eq!(org.call(line, &key, Sent::Nothing).await.status, 404, "no other organisation lives here");
+    }
 }

@@ -58,10 +58,15 @@ impl Org {
 
     /// Over a folder that may hold the state of one before it, which must be closed.
     pub(crate) async fn over(folder: Arc<TempDir>, flags: &[&str]) -> Org {
+        Org::beside(Provider::start().await, folder, flags).await
+    }
+
+    /// With this provider.
+    pub(crate) async fn beside(provider: Provider, folder: Arc<TempDir>, flags: &[&str]) -> Org {
         let trail = folder.path().join("audit.log");
         let audit = format!("--audit={}", trail.display());
         let flags: Vec<&str> = [audit.as_str()].into_iter().chain(flags.iter().copied()).collect();
-        let stack = Stack::over(folder, Provider::start().await, &flags).await;
+        let stack = Stack::over(folder, provider, &flags).await;
         stack.provider.page("/jwks", key_set(&stack.signers));
         stack.app.refresh_keys().await;
         stack.app.take_policy(Ok(policy()));

@@ -329,3 +329,18 @@ async fn no_secret_stands_in_a_log_a_record_or_a_number() {
         assert!(place == "directory" || !text.contains("$argon2"), "a hash stands in the {place}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_never_keep_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let first = Program::start(folder, "127.0.0.1:0", &[]).await.unwrap();
+    let key_before = key(folder);
+    assert!(Program::start(folder, "127.0.0.1:0", &[]).await.is_none(), "it must not come up");
+    let log = std::fs::read_to_string(folder.join("log")).unwrap();
+    assert!(log.lines().last().is_some_and(|line| line.contains("auth-server: ")), "it says why: {log}");
+    assert_eq!(key(folder), key_before);
+    assert_eq!(call(first.main, "GET /admin/agents", &key_before, Sent::Nothing).await.status, 200);
+    let again = first.killed(folder).await;
+    assert_eq!(call(again.main, "GET /admin/agents", &key_before, Sent::Nothing).await.status, 200);
+}

@@ -142,15 +142,15 @@ pub(crate) fn directory_call<'p>(
         (["mcp", "servers", name], "DELETE") => Call::RemoveTarget(name),
         (["mcp", "servers", name, "rotate-credentials"], "POST") => Call::RotateTarget(name),
         (["api-key", "rotate"], "POST") => Call::RotateKey,
-        (["agents"] | ["mcp", "servers"], _) => return Err(Some("GET, POST")),
-        (["agents", _], _) => return Err(Some("GET, PUT, PATCH, DELETE")),
-        (["agents", _, "scopes"], _) => return Err(Some("GET, PUT")),
-        (["agents", _, "usage"], _) => return Err(Some("GET")),
+        (["agents"] | ["mcp", "servers"], _) => return Err(Some("GET, HEAD, POST")),
+        (["agents", _], _) => return Err(Some("GET, HEAD, PUT, PATCH, DELETE")),
+        (["agents", _, "scopes"], _) => return Err(Some("GET, HEAD, PUT")),
+        (["agents", _, "usage"], _) => return Err(Some("GET, HEAD")),
         (["agents", _, "activate" | "deactivate" | "rotate-credentials"], _)
         | (["mcp", "servers", _, "rotate-credentials"] | ["api-key", "rotate"], _) => {
             return Err(Some("POST"));
         }
-        (["mcp", "servers", _], _) => return Err(Some("GET, PUT, DELETE")),
+        (["mcp", "servers", _], _) => return Err(Some("GET, HEAD, PUT, DELETE")),
         _ => return Err(None),
     };
     Ok(call)

@@ -184,6 +184,8 @@ async fn with_body(app: &App, request: Request<Incoming>) -> Reply {
         body: body.as_deref().map_err(|why| *why),
     };
     let place = Place::at(Door::Main, head.uri.path());
+    // RFC 9110 section 9.3.2: where there is GET there is HEAD; the body is not sent.
+    let method = if head.method == Method::HEAD { "GET" } else { head.method.as_str() };
     if let Place::Grant { org, call } = place {
         // RFC 6749 section 3.2: the client must use POST.
         if head.method != Method::POST {
@@ -191,7 +193,7 @@ async fn with_body(app: &App, request: Request<Incoming>) -> Reply {
         }
         return grants::answer(app, org, call, &asked).await;
     }
-    let refused = |why: &IdentityError| why.reply();
+    let refused = |why: &IdentityError| why.reply(asked.request_id);
     let nobody = || IdentityError::Absent("organisation, or it has no directory of agents");
     let directory = |org: &str| {
         let issuer = app.issuer(org)?;
@@ -201,11 +203,9 @@ async fn with_body(app: &App, request: Request<Incoming>) -> Reply {
         Place::Agent { org, call } => {
             let Some((issuer, agents)) = directory(org) else { return refused(&nobody()) };
             let (fits, allow) = match call {
-                AgentCall::Userinfo => (matches!(head.method, Method::GET | Method::POST), "GET, POST"),
-                AgentCall::Me => (head.method == Method::GET, "GET"),
-                AgentCall::Ask | AgentCall::Register | AgentCall::Usage => {
-                    (head.method == Method::POST, "POST")
-                }
+                AgentCall::Userinfo => (matches!(method, "GET" | "POST"), "GET, HEAD, POST"),
+                AgentCall::Me => (method == "GET", "GET, HEAD"),
+                AgentCall::Ask | AgentCall::Register | AgentCall::Usage => (method == "POST", "POST"),
             };
             if !fits {
                 return refused(&IdentityError::Unread(Unread::Method(allow)));
@@ -214,7 +214,7 @@ async fn with_body(app: &App, request: Request<Incoming>) -> Reply {
         }
         Place::Directory { org, rest } => {
             let Some((issuer, agents)) = directory(org) else { return refused(&nobody()) };
-            match directory_call(&rest, head.method.as_str()) {
+            match directory_call(&rest, method) {
                 Ok(call) => directory::answer(app, issuer, agents, call, &asked).await,
                 Err(Some(allow)) => refused(&IdentityError::Unread(Unread::Method(allow))),
                 Err(None) => not_found(),

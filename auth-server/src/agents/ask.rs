@@ -34,7 +34,7 @@ pub(super) fn ask(
     let question = match question {
         Ok(question) => question,
         Err(fault) => {
-            record(app, proven, asked, "-", "refused", fault.message());
+            record(app, proven, asked, "-", "refused", fault.recorded());
             return Err(fault);
         }
     };
@@ -69,7 +69,7 @@ struct Question {
 impl Question {
     fn read(asked: &Asked<'_>) -> Result<Question, IdentityError> {
         let mut fields = Fields::read(asked)?;
-        let action = fields.required_text("action", LONGEST).unwrap_or_default();
+        let action = fields.required_line("action", LONGEST).unwrap_or_default();
         let context = fields.object("context");
         fields.done()?;
         Ok(Question { action, context })

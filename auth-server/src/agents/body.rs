@@ -1,7 +1,9 @@
 //! A JSON body, field by field: every fault is noted with its field, and told together.
 
+use access::check_capability;
 use catalog::{Faults, json};
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::IdentityError;
 use crate::asked::Asked;
@@ -73,8 +75,17 @@ impl Fields {
         self.members.get(name).is_some_and(Value::is_null)
     }
 
-    /// A text without control characters, at most so many bytes long.
+    /// A text of some lines, at most so many bytes long.
     pub(crate) fn text(&mut self, name: &str, longest: usize) -> Option<String> {
+        self.text_of(name, longest, |c| c.is_control() && c != '\n' && c != '\t')
+    }
+
+    /// A text of one line: what becomes a header, a claim or a name.
+    pub(crate) fn line(&mut self, name: &str, longest: usize) -> Option<String> {
+        self.text_of(name, longest, char::is_control)
+    }
+
+    fn text_of(&mut self, name: &str, longest: usize, unfit: impl Fn(char) -> bool) -> Option<String> {
         let text = match self.members.remove(name) {
             None | Some(Value::Null) => return None,
             Some(Value::String(text)) => text,
@@ -85,7 +96,7 @@ impl Fields {
         };
         if text.len() > longest {
             self.fault(name, format!("must be at most {longest} bytes long"));
-        } else if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+        } else if text.chars().any(unfit) {
             self.fault(name, "must not have control characters");
         } else {
             return Some(text);
@@ -94,18 +105,32 @@ impl Fields {
     }
 
     /// The same, and it must be there and not blank.
-    pub(crate) fn required_text(&mut self, name: &str, longest: usize) -> Option<String> {
+    pub(crate) fn required_line(&mut self, name: &str, longest: usize) -> Option<String> {
         let missing = matches!(self.members.get(name), None | Some(Value::Null));
         if missing {
             self.fault(name, "is required");
             return None;
         }
-        let text = self.text(name, longest)?;
+        let text = self.line(name, longest)?;
         if text.trim().is_empty() {
             self.fault(name, "must not be blank");
             return None;
         }
         Some(text)
+    }
+
+    /// A list of what an agent may be given.
+    pub(crate) fn capabilities(&mut self, name: &str) -> Option<Vec<String>> {
+        self.words(name, |word| check_capability(word).map_err(|fault| fault.to_string()))
+    }
+
+    /// An address that is asked for in the open.
+    pub(crate) fn https_url(&mut self, name: &str) -> Option<String> {
+        let uri = self.line(name, 2048)?;
+        if !uri.is_empty() && !Url::parse(&uri).is_ok_and(|uri| uri.scheme() == "https" && uri.has_host()) {
+            self.fault(name, "must be an https URL");
+        }
+        Some(uri)
     }
 
     /// A list of texts, each once, each checked.
@@ -241,7 +266,7 @@ mod tests {
         let mut fields = Fields { members, faults: Faults::default() }.snake();
         assert_eq!(fields.whole("n", 5), None);
         assert_eq!(fields.words("w", |_| Ok(())), Some(vec!["a".to_owned()]));
-        assert_eq!(fields.required_text("name", 5), None);
+        assert_eq!(fields.required_line("name", 5), None);
         let Err(IdentityError::Faults(faults)) = fields.done() else { panic!("faults") };
         let named: Vec<&str> = faults.list().iter().map(|fault| fault.field.as_str()).collect();
         assert_eq!(named, ["resource_uri", "n", "w[2]", "name"]);

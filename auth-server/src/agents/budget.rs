@@ -5,8 +5,12 @@ use std::sync::{Mutex, PoisonError};
 
 use store::directory::{AgentIdentity, Directory, end_of_day};
 
+/// The most model tokens that a limit or a report can say: more than anybody uses in a day.
+pub(crate) const MOST_TOKENS: u64 = 1_000_000_000_000;
 /// Seconds of an hour.
 const HOUR: u64 = 3600;
+/// From how many agents on those that did nothing in this hour are forgotten.
+const MOST_HOURS: usize = 10_000;
 
 /// A budget that is used up, until `resets_at` (seconds since the epoch).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,12 +75,16 @@ impl Calls {
         let number = now / HOUR;
         // A poisoned lock guards plain numbers: they are still good.
         let mut hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if hours.len() >= MOST_HOURS {
+            hours.retain(|_, hour| hour.number == number);
+        }
         let held = hours.entry(agent.agent_id.clone()).or_default();
-        if held.number != number {
+        // A straggler of the hour before counts in this one.
+        if held.number < number {
             *held = Hour { number, calls: 0 };
         }
         if held.calls >= most {
-            return Err(Exhausted::Calls { resets_at: (number + 1) * HOUR });
+            return Err(Exhausted::Calls { resets_at: (held.number + 1) * HOUR });
         }
         held.calls += 1;
         Ok(())

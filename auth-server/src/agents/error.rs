@@ -1,4 +1,5 @@
-//! Every answer that says no, but those of the token endpoint: the only place that picks their statuses.
+//! Every answer that says no to agents (`agents/`) and to those who keep them (`directory/`): the only place that
+//! picks their statuses.
 
 use access::DirectoryDenied;
 use catalog::Faults;
@@ -9,6 +10,7 @@ use token::TokenError;
 use super::Exhausted;
 use crate::asked::Unread;
 use crate::reply::Reply;
+use crate::validate::Field;
 
 /// Why not.
 #[derive(Debug)]
@@ -33,8 +35,12 @@ pub(crate) enum IdentityError {
     Absent(&'static str),
     /// `If-Match` names another state.
     Precondition,
-    /// What Keycloak says cannot be changed here.
-    KeptElsewhere,
+    /// Who asks would give more of the registry than he has.
+    Groups,
+    /// Too many runs were reported today; the value is how long to wait, in seconds.
+    TooManyRuns(u64),
+    /// What Keycloak says cannot be changed here; what to do instead.
+    KeptElsewhere(&'static str),
     /// A budget is used up; the second value is how long to wait, in seconds.
     Exhausted(Exhausted, u64),
     /// Fields are wrong, all of them.
@@ -56,7 +62,8 @@ impl IdentityError {
     }
 
     /// The answer.
-    pub(crate) fn reply(&self) -> Reply {
+    pub(crate) fn reply(&self, request_id: Field<'_>) -> Reply {
+        self.log(request_id);
         let (status, code, message) = self.parts();
         let reply = match self {
             IdentityError::Faults(faults) | IdentityError::BadFields(faults) => {
@@ -88,15 +95,37 @@ impl IdentityError {
                 &format!("Bearer realm=\"identity\", error=\"insufficient_scope\", scope=\"{action}\""),
             ),
             IdentityError::Unread(Unread::Method(allow)) => reply.header("allow", allow),
-            IdentityError::Exhausted(_, seconds) => reply.header("retry-after", &seconds.to_string()),
+            IdentityError::Exhausted(_, seconds) | IdentityError::TooManyRuns(seconds) => {
+                reply.header("retry-after", &seconds.to_string())
+            }
             _ if status == 503 => reply.header("retry-after", "1"),
             _ => reply,
         }
     }
 
-    /// What the caller is told, for the audit trail.
-    pub(crate) fn message(&self) -> String {
-        self.parts().2
+    /// What is a fault of ours, once. That the directory is away, its store says when it begins and ends.
+    fn log(&self, request_id: Field<'_>) {
+        let id = request_id.printable();
+        match self {
+            IdentityError::Internal(cause) => tracing::error!(request_id = %id, %cause, "a request failed"),
+            IdentityError::Store(fault @ StoreError::WrongPermit) => {
+                tracing::error!(request_id = %id, %fault, "a permit was used for another write");
+            }
+            IdentityError::Store(fault) => tracing::debug!(request_id = %id, %fault, "not changed"),
+            _ => {}
+        }
+    }
+
+    /// What the audit trail is told: nothing that was sent, which may be a secret in the wrong place.
+    pub(crate) fn recorded(&self) -> String {
+        match self {
+            IdentityError::Faults(faults) | IdentityError::BadFields(faults) => {
+                format!("{} of the fields are wrong", faults.list().len())
+            }
+            IdentityError::Store(StoreError::Taken(_)) => "the name is taken".to_owned(),
+            IdentityError::Body(_) => "the body cannot be read".to_owned(),
+            _ => self.parts().2,
+        }
     }
 
     fn parts(&self) -> (u16, &'static str, String) {
@@ -140,21 +169,25 @@ impl IdentityError {
                 "precondition_failed",
                 "it was changed since that state: read it again, then change it".to_owned(),
             ),
-            IdentityError::KeptElsewhere => (
-                409,
-                "kept_elsewhere",
-                "secrets and capabilities of agents are kept in Keycloak here: change them there".to_owned(),
+            IdentityError::Groups => (
+                403,
+                "forbidden",
+                "an agent in these groups may do more in the registry than you: use the organisation's key"
+                    .to_owned(),
             ),
+            IdentityError::TooManyRuns(_) => (
+                429,
+                "too_many_runs",
+                "so many runs of one day cannot be told apart: report several of them as one".to_owned(),
+            ),
+            IdentityError::KeptElsewhere(what) => (409, "kept_elsewhere", (*what).to_owned()),
             IdentityError::Exhausted(why, _) => (429, "budget_exceeded", why.to_string()),
             IdentityError::Faults(faults) => (422, "validation_failed", faults.to_string()),
             IdentityError::BadFields(faults) => (400, "invalid_request", faults.to_string()),
             IdentityError::Busy => {
                 (503, "temporarily_unavailable", "too many secrets are being hashed: try again".to_owned())
             }
-            IdentityError::Internal(cause) => {
-                tracing::error!(%cause, "an identity request failed");
-                (500, "server_error", "the request could not be served".to_owned())
-            }
+            IdentityError::Internal(_) => (500, "server_error", "the request could not be served".to_owned()),
             IdentityError::Store(fault) => store(fault),
         }
     }
@@ -167,10 +200,7 @@ fn store(fault: &StoreError) -> (u16, &'static str, String) {
             (409, "conflict", "it was changed meanwhile: read it again, then change it".to_owned())
         }
         StoreError::Absent(_) => (404, "not_found", "it is not there any more".to_owned()),
-        StoreError::WrongPermit => {
-            tracing::error!(%fault, "a permit was used for another write");
-            (403, "forbidden", "this is not allowed".to_owned())
-        }
+        StoreError::WrongPermit => (403, "forbidden", "this is not allowed".to_owned()),
         StoreError::Unavailable { .. } | StoreError::Unprepared { .. } | StoreError::Damaged { .. } => {
             tracing::error!(%fault, "the directory was not changed");
             (

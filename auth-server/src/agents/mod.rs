@@ -13,9 +13,9 @@ mod usage;
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::DirectoryPermit;
+use access::{DecisionRecord, DirectoryPermit};
 use store::StoreError;
-use store::directory::{Directory, DirectoryStore, Done, Wish};
+use store::directory::{AgentIdentity, Directory, DirectoryStore, Done, Wish};
 use token::TokenError;
 
 use crate::app::App;
@@ -25,10 +25,12 @@ use crate::reply::Reply;
 use crate::validate::bearer_of;
 
 pub(crate) use body::Fields;
-pub(crate) use budget::{Calls, Exhausted, tokens_left};
+pub(crate) use budget::{Calls, Exhausted, MOST_TOKENS, tokens_left};
 pub(crate) use describe::workload_identity;
 pub(crate) use error::IdentityError;
-pub(crate) use proof::{LINEAGE, ProvenAgent, Tokens, active, live_principal, prove};
+pub(crate) use proof::{
+    LINEAGE, Live, NARROWED, ProvenAgent, Tokens, active, agents_principal, is_revoked, prove,
+};
 
 /// The directory of agents, as this server holds it.
 pub(crate) struct Agents {
@@ -68,7 +70,7 @@ impl Agents {
     /// doubt about access means no.
     pub(crate) fn now(&self) -> Result<Arc<Directory>, TokenError> {
         match self.max_lag {
-            Some(most) if self.store.status().lag > most => Err(TokenError::RevocationUnknown),
+            Some(most) if self.store.lag() > most => Err(TokenError::RevocationUnknown),
             Some(_) | None => Ok(self.store.directory()),
         }
     }
@@ -84,7 +86,7 @@ impl Agents {
     }
 }
 
-/// Answers an agent.
+/// Answers an agent. What was refused is in the audit trail, as is what was changed; a question notes itself.
 pub(crate) async fn answer(
     app: &App,
     issuer: &Embedded,
@@ -92,10 +94,26 @@ pub(crate) async fn answer(
     call: AgentCall,
     asked: &Asked<'_>,
 ) -> Reply {
-    match serve(app, issuer, agents, call, asked).await {
+    let mut who = None;
+    let served = serve(app, issuer, agents, call, asked, &mut who).await;
+    if call != AgentCall::Ask && (served.is_err() || call == AgentCall::Register) || who.is_none() {
+        app.audit.record(&DecisionRecord {
+            time: app.now(),
+            server: "auth-server",
+            request_id: &asked.request_id.printable(),
+            who: who.as_ref().map(|agent| agent.subject()).as_deref(),
+            client_id: who.as_ref().map(|agent| &*agent.client_id),
+            action: call.name(),
+            resource: "-",
+            verdict: if served.is_ok() { "allowed" } else { "refused" },
+            rule: served.as_ref().err().map(IdentityError::recorded),
+            policy_version: app.policy.current().version(),
+        });
+    }
+    match served {
         Ok(reply) => reply.no_store(),
-        Err(IdentityError::Faults(faults)) => IdentityError::BadFields(faults).reply(),
-        Err(fault) => fault.reply(),
+        Err(IdentityError::Faults(faults)) => IdentityError::BadFields(faults).reply(asked.request_id),
+        Err(fault) => fault.reply(asked.request_id),
     }
 }
 
@@ -105,14 +123,29 @@ async fn serve(
     agents: &Agents,
     call: AgentCall,
     asked: &Asked<'_>,
+    who: &mut Option<Arc<AgentIdentity>>,
 ) -> Result<Reply, IdentityError> {
     let token = bearer_of(asked.authorization).map_err(IdentityError::Token)?;
     let proven = prove(app, issuer, agents, token).await.map_err(IdentityError::Token)?;
+    *who = Some(Arc::clone(&proven.agent));
     match call {
         AgentCall::Userinfo => Ok(describe::userinfo(app, issuer, agents, &proven)),
         AgentCall::Me => Ok(describe::me(issuer, &proven)),
         AgentCall::Ask => ask::ask(app, agents, &proven, asked),
         AgentCall::Register => register::register(issuer, agents, &proven, asked).await,
         AgentCall::Usage => usage::report(app, agents, &proven, asked).await,
+    }
+}
+
+impl AgentCall {
+    /// Its name in the audit trail.
+    fn name(self) -> &'static str {
+        match self {
+            AgentCall::Userinfo => "userinfo",
+            AgentCall::Ask => "ask",
+            AgentCall::Me => "me",
+            AgentCall::Register => "describe_agent_identity",
+            AgentCall::Usage => "report_usage",
+        }
     }
 }

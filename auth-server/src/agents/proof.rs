@@ -19,6 +19,8 @@ use crate::grants::Embedded;
 const KEPT: u64 = 300;
 /// How much memory proofs may take, in bytes.
 const CAPACITY: u64 = 16 << 20;
+/// The claim of an agent's token that was made for certain scopes alone.
+pub(crate) const NARROWED: &str = "narrowed";
 /// Separates the `jti` of a token from that of the token it was made from.
 pub(crate) const LINEAGE: char = '.';
 
@@ -33,8 +35,6 @@ pub(crate) struct AgentToken {
     pub(crate) jti: String,
     /// Its `exp`, in seconds since the epoch.
     pub(crate) expires_at: u64,
-    /// Who acted already (RFC 8693 section 4.1).
-    pub(crate) act: Option<Value>,
     /// What was known when it was proven.
     generation: u64,
 }
@@ -50,6 +50,15 @@ impl ProvenAgent {
     /// The capabilities that it holds now and that its token was made for.
     pub(crate) fn capabilities(&self) -> impl Iterator<Item = &str> {
         self.agent.capabilities.iter().map(String::as_str).filter(|held| self.token.scope.contains(held))
+    }
+
+    /// The same with the agent of now: some time may have passed since.
+    ///
+    /// # Errors
+    /// [`TokenError::Revoked`].
+    pub(crate) fn renewed(&self, directory: &Directory) -> Result<ProvenAgent, TokenError> {
+        let agent = active(directory, &self.token.agent_id, &self.token.jti)?;
+        Ok(ProvenAgent { agent, token: Arc::clone(&self.token) })
     }
 
     /// Whether it can use a capability now, with this token.
@@ -108,12 +117,16 @@ async fn read(issuer: &Embedded, token: &str, now: u64, generation: u64) -> Resu
     let text = |name: &'static str| {
         claims.get(name).and_then(Value::as_str).map(str::to_owned).ok_or(TokenError::Claim(name))
     };
+    let jti = text("jti")?;
+    // One that was made from another is bound to an MCP server, whatever its name looks like.
+    if jti.contains(LINEAGE) {
+        return Err(TokenError::Audience);
+    }
     Ok(AgentToken {
         agent_id: text("agent_id")?,
         scope: text("scope")?.split_whitespace().collect(),
-        jti: text("jti")?,
+        jti,
         expires_at: verified.expires_at,
-        act: claims.get("act").cloned(),
         generation,
     })
 }
@@ -131,44 +144,63 @@ pub(crate) fn active(
     agent.cloned().ok_or(TokenError::Revoked)
 }
 
-fn is_revoked(directory: &Directory, jti: &str) -> bool {
+/// Whether this token was made void, or the one that it was made from.
+pub(crate) fn is_revoked(directory: &Directory, jti: &str) -> bool {
     let from = jti.split(LINEAGE).next().unwrap_or(jti);
     directory.is_revoked(jti) || directory.is_revoked(from)
 }
 
-/// The principal that a token of our own issuer speaks of at /validate, as the directory has it now. `said` is
-/// what its claims alone make of it.
-///
-/// # Errors
-/// [`TokenError::Revoked`].
-pub(crate) fn live_principal(
-    agents: Option<&Agents>,
+/// What a token of our own issuer must be looked up by, each time it is used.
+#[derive(Clone, Debug)]
+pub(crate) struct Live {
+    jti: String,
+    /// The agent that it speaks of.
+    pub(crate) agent_id: Option<String>,
+}
+
+/// An agent as it is now, and the directory that says so.
+pub(crate) struct LiveAgent {
+    pub(crate) agent: Arc<AgentIdentity>,
+    pub(crate) directory: Arc<Directory>,
+}
+
+impl Live {
+    /// What the claims of a token of our own say.
+    pub(crate) fn of(claims: &Claims) -> Live {
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+        Live { jti: text("jti").unwrap_or_default(), agent_id: text("agent_id") }
+    }
+
+    /// Looks it up: the agent, if it speaks of one.
+    ///
+    /// # Errors
+    /// [`TokenError::Revoked`]; [`TokenError::RevocationUnknown`] for an agent's. What was revoked of a client's
+    /// tokens elsewhere may come late: clients have no directory to be cut off from.
+    pub(crate) fn look_up(&self, agents: Option<&Agents>) -> Result<Option<LiveAgent>, TokenError> {
+        let Some(agent_id) = &self.agent_id else {
+            let is_void = agents.is_some_and(|agents| is_revoked(&agents.known(), &self.jti));
+            return if is_void { Err(TokenError::Revoked) } else { Ok(None) };
+        };
+        // A token of an agent opens nothing where there is no directory to say that it still may.
+        let directory = agents.ok_or(TokenError::Revoked)?.now()?;
+        let agent = active(&directory, agent_id, &self.jti)?;
+        Ok(Some(LiveAgent { agent, directory }))
+    }
+}
+
+/// The principal of an agent's token at /validate. `said` is what its claims alone make of it: the groups that the
+/// agent still has, and what they give by now; where it was narrowed, never more than its scope says.
+pub(crate) fn agents_principal(
+    agent: &AgentIdentity,
     claims: &Claims,
     said: Principal,
     policy: &Policy,
-) -> Result<(Principal, Option<Arc<AgentIdentity>>), TokenError> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let directory = agents.map(Agents::now).transpose()?;
-    let jti = text("jti").unwrap_or_default();
-    if directory.as_ref().is_some_and(|directory| is_revoked(directory, jti)) {
-        return Err(TokenError::Revoked);
+) -> Principal {
+    let groups: Vec<String> = said.groups.into_iter().filter(|group| agent.groups.contains(group)).collect();
+    let mut scopes = policy.scopes_for(&groups);
+    if claims.get(NARROWED).is_some() {
+        let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+        scopes = scopes.intersection(&scope.split_whitespace().collect());
     }
-    let Some(agent_id) = text("agent_id") else { return Ok((said, None)) };
-    // A token of an agent opens nothing where there is no directory to say that it still may.
-    let directory = directory.ok_or(TokenError::Revoked)?;
-    let agent = active(&directory, agent_id, jti)?;
-    let who = match claims.contains_key("groups") {
-        // What it had when the token was made, as far as it still has it.
-        true => {
-            let groups: Vec<String> =
-                said.groups.into_iter().filter(|group| agent.groups.contains(group)).collect();
-            Principal { scopes: policy.scopes_for(&groups), groups, ..said }
-        }
-        // Narrowed: the scopes that it was narrowed to, as far as its groups still give them.
-        false => {
-            let held = policy.scopes_for(&agent.groups);
-            Principal { scopes: held.intersection(&said.scopes), ..said }
-        }
-    };
-    Ok((who, Some(agent)))
+    Principal { groups, scopes, ..said }
 }

@@ -1,9 +1,8 @@
 //! What an agent says of itself. It changes nobody else's entry, and grants itself nothing.
 
-use access::{Asker, check_capability};
+use access::Asker;
 use serde_json::json;
 use store::directory::{Done, Wish};
-use url::Url;
 
 use super::body::Fields;
 use super::describe::workload_identity;
@@ -23,15 +22,11 @@ pub(super) async fn register(
     asked: &Asked<'_>,
 ) -> Result<Reply, IdentityError> {
     let mut fields = Fields::read(asked)?;
-    let client_id = fields.required_text("client_id", 256);
-    let name = fields.required_text("name", 256);
+    let client_id = fields.required_line("client_id", 256);
+    let name = fields.required_line("name", 256);
     let description = fields.text("description", 4096);
-    let declared =
-        fields.words("capabilities", |word| check_capability(word).map_err(|fault| fault.to_string()));
-    let jwks_uri = fields.text("jwks_uri", 2048);
-    if jwks_uri.as_ref().is_some_and(|uri| !Url::parse(uri).is_ok_and(|uri| uri.scheme() == "https")) {
-        fields.fault("jwks_uri", "must be an https URL");
-    }
+    let declared = fields.capabilities("capabilities");
+    let jwks_uri = fields.https_url("jwks_uri").filter(|uri| !uri.is_empty());
     // Before the other faults: what he sends for somebody else is not looked at.
     if client_id.as_ref().is_some_and(|client_id| *client_id != proven.agent.client_id) {
         return Err(IdentityError::OtherAgent);

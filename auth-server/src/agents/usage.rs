@@ -2,16 +2,16 @@
 
 use access::Asker;
 use serde_json::json;
-use store::directory::{Done, Wish};
+use store::directory::{Done, Wish, end_of_day};
 
 use super::body::Fields;
-use super::{Agents, IdentityError, ProvenAgent};
+use super::{Agents, IdentityError, MOST_TOKENS, ProvenAgent};
 use crate::app::App;
 use crate::asked::Asked;
 use crate::reply::Reply;
 
-/// More model tokens than any run uses: a slip of the sender, which would end its day.
-const MOST_TOKENS: u64 = 1_000_000_000_000;
+/// How many runs of one agent are told apart on one day. Each is remembered, by who chooses its name.
+const MOST_RUNS: usize = 100_000;
 /// The dearest run, in US dollars.
 const MOST_COST: f64 = 1e9;
 
@@ -27,10 +27,19 @@ pub(super) async fn report(
 ) -> Result<Reply, IdentityError> {
     let mut fields = Fields::read(asked)?;
     let tokens = fields.required_whole("tokens", MOST_TOKENS);
-    fields.text("model", 256);
+    fields.line("model", 256);
     let cost = fields.number("cost_usd", MOST_COST);
-    let run_id = fields.text("run_id", 256);
+    let run_id = fields.line("run_id", 256);
+    if run_id.as_ref().is_some_and(|run| run.trim().is_empty()) {
+        // All reports that say nothing would be one run.
+        fields.fault("run_id", "must not be blank: leave it out where there is none");
+    }
     fields.done()?;
+    let (now, directory) = (app.now(), agents.known());
+    let runs = directory.usage(&proven.agent.agent_id).map_or(0, |usage| usage.runs_at(now));
+    if run_id.is_some() && runs >= MOST_RUNS {
+        return Err(IdentityError::TooManyRuns(end_of_day(now).saturating_sub(now).max(1)));
+    }
     let agent_id = proven.agent.agent_id.clone();
     let permit = Asker::Agent { agent_id: &agent_id }.may_as(&agent_id).map_err(IdentityError::Denied)?;
     let (tokens, cost_micros) = (tokens.unwrap_or_default(), (cost.unwrap_or_default() * 1e6).round() as u64);

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use catalog::Faults;
 use serde_json::{Value, json};
-use store::directory::{AgentIdentity, AgentStatus, DAY, Done, Wish, day_of};
+use store::directory::{AgentChanges, AgentIdentity, AgentStatus, DAY, Wish, day_of};
 
-use super::draft::{Extent, MOST_TOKENS, blank, capability, is_slug, read_into, slug_of};
+use super::draft::{self, Extent, slug_of};
 use super::page::Page;
-use super::{Desk, TRIES, came_second, data, secrets, show, tag};
+use super::{Desk, KEPT_IN_KEYCLOAK, data, secrets, show, tag};
 use crate::agents::{Fields, IdentityError, tokens_left};
 use crate::reply::Reply;
 
@@ -30,7 +30,7 @@ pub(super) fn list(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
             "status" => agent.status.name() == value,
             _ => {
                 let value = value.to_lowercase();
-                [&agent.name, &agent.slug, &agent.agent_id]
+                [&agent.name, &agent.slug, &agent.agent_id, &agent.client_id]
                     .iter()
                     .any(|text| text.to_lowercase().contains(&value))
             }
@@ -50,10 +50,9 @@ pub(super) fn show(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> 
 /// Makes an agent with a secret, which is shown this once.
 pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     let mut fields = Fields::read(desk.asked)?.snake();
-    let mut agent = blank(desk);
-    let slug = fields.text("slug", 64);
-    let client_id = fields.text("client_id", 256);
-    read_into(desk, &mut agent, &mut fields, Extent::Whole);
+    let slug = fields.line("slug", 64);
+    let client_id = fields.line("client_id", 256);
+    let changes = draft::changes(desk, &mut fields, Extent::Whole);
     match (&client_id, desk.issuer.keycloak.is_some()) {
         (Some(_), false) => fields.fault("client_id", "is chosen here: leave it out"),
         (None, true) => fields.fault("client_id", "is required: the client in Keycloak"),
@@ -62,13 +61,13 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     if desk.issuer.clients.knows(client_id.as_deref().unwrap_or_default()) {
         fields.fault("client_id", "is a client of the configuration");
     }
+    let mut agent = changes.made(&draft::blank(desk));
     let chosen = slug.is_some();
     agent.slug = slug.unwrap_or_else(|| slug_of(&agent.name));
-    if !is_slug(&agent.slug) {
-        fields.fault("slug", "must be 1 to 64 of a-z, 0-9 and '-', and begin and end with a letter or digit");
-    }
+    draft::check_slug(&mut fields, &agent.slug, chosen, &agent.name);
     fields.done()?;
-    agent.client_id = client_id.unwrap_or_else(|| agent.agent_id.clone());
+    desk.may_give(&agent.groups)?;
+    agent.client_id = client_id.unwrap_or(agent.client_id);
     let secret = match desk.issuer.keycloak {
         Some(_) => None,
         None => {
@@ -77,13 +76,11 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
             Some(secret)
         }
     };
-    if !chosen && desk.directory().agent_named(&agent.slug).is_some() {
+    if !chosen && desk.directory().has_slug(&agent.slug) {
         // Two agents may have one name; their slugs differ.
         agent.slug = format!("{}-{}", agent.slug, agent.agent_id.chars().skip(4).take(6).collect::<String>());
     }
-    let Done::Agent(agent) = desk.write(Wish::CreateAgent { agent: Box::new(agent) }).await? else {
-        return Err(IdentityError::Absent("agent"));
-    };
+    let agent = desk.agent(Wish::CreateAgent { agent: Box::new(agent) }).await?;
     desk.is_about(&agent.agent_id);
     let mut shown = show::agent(desk, &agent);
     let message = match &secret {
@@ -97,32 +94,34 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
 }
 
 pub(super) async fn change(desk: &Desk<'_>, name: &str, extent: Extent) -> Result<Reply, IdentityError> {
-    let mut tokens_used = None;
-    let agent = edit(desk, name, |agent| {
-        let mut fields = Fields::read(desk.asked)?.snake();
-        tokens_used = fields.whole("tokens_used_today", MOST_TOKENS);
-        if fields.text("slug", 64).is_some_and(|slug| slug != agent.slug) {
-            fields.fault("slug", "cannot be changed: tokens say it");
-        }
-        if fields.has("capabilities") && desk.issuer.keycloak.is_some() {
-            return Err(IdentityError::KeptElsewhere);
-        }
-        read_into(desk, agent, &mut fields, extent);
-        fields.done()
-    })
-    .await?;
-    if let Some(tokens) = tokens_used {
-        desk.write(Wish::SetUsage { agent_id: agent.agent_id.clone(), tokens }).await?;
+    let agent = find(desk, name)?;
+    let mut fields = Fields::read(desk.asked)?.snake();
+    if fields.line("slug", 64).is_some_and(|slug| slug != agent.slug) {
+        fields.fault("slug", "cannot be changed: tokens say it");
     }
+    if desk.issuer.keycloak.is_some() && (fields.has("capabilities") || fields.has("groups")) {
+        return Err(KEPT_IN_KEYCLOAK);
+    }
+    let changes = draft::changes(desk, &mut fields, extent);
+    fields.done()?;
+    if let Some(groups) = &changes.groups {
+        desk.may_give(groups)?;
+    }
+    let agent = amend(desk, &agent, changes).await?;
     let reply = data(200, &show::agent(desk, &agent), Some("The agent was changed."));
     Ok(reply.header("etag", &tag(agent.version)))
 }
 
 pub(super) async fn remove(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
+    if desk.issuer.keycloak.is_some() {
+        return Err(IdentityError::KeptElsewhere(
+            "whoever Keycloak signs in would be back at once: remove the client there, or suspend the agent here",
+        ));
+    }
     let agent = find(desk, name)?;
-    desk.expects(agent.version)?;
+    let version = desk.expects(agent.version)?;
     let agent_id = agent.agent_id.clone();
-    desk.write(Wish::RemoveAgent { agent_id: agent_id.clone() }).await?;
+    desk.write(Wish::RemoveAgent { agent_id: agent_id.clone(), version }).await?;
     Ok(data(200, &json!({ "agentId": agent_id }), Some("The agent was removed; its tokens open nothing.")))
 }
 
@@ -133,33 +132,35 @@ pub(super) fn show_scopes(desk: &Desk<'_>, name: &str) -> Result<Reply, Identity
 
 pub(super) async fn set_scopes(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
     if desk.issuer.keycloak.is_some() {
-        return Err(IdentityError::KeptElsewhere);
+        return Err(KEPT_IN_KEYCLOAK);
     }
+    let agent = find(desk, name)?;
     let mut fields = Fields::read(desk.asked)?.snake();
     if !fields.has("scopes") || fields.is_null("scopes") {
         fields.fault("scopes", "is required: a list, which replaces the one before");
     }
-    let scopes_wanted = fields.words("scopes", capability).unwrap_or_default();
+    let wanted = fields.capabilities("scopes").unwrap_or_default();
     fields.done()?;
-    let agent = edit(desk, name, |agent| {
-        agent.capabilities.clone_from(&scopes_wanted);
-        Ok(())
-    })
-    .await?;
+    let changes = AgentChanges { capabilities: Some(wanted), ..AgentChanges::default() };
+    let agent = amend(desk, &agent, changes).await?;
     let reply = data(200, &scopes(&agent), Some("The agent's capabilities were replaced."));
     Ok(reply.header("etag", &tag(agent.version)))
 }
 
-pub(super) async fn set_status(desk: &Desk<'_>, name: &str, active: bool) -> Result<Reply, IdentityError> {
-    let (status, message) = match active {
-        true => (AgentStatus::Active, "The agent is active."),
-        false => (AgentStatus::Suspended, "The agent is suspended; its tokens open nothing."),
+pub(super) async fn set_status(
+    desk: &Desk<'_>,
+    name: &str,
+    status: AgentStatus,
+) -> Result<Reply, IdentityError> {
+    let changes = AgentChanges { status: Some(status), ..AgentChanges::default() };
+    let agent = amend(desk, &*find(desk, name)?, changes).await?;
+    let message = match (status, desk.issuer.keycloak.is_some()) {
+        (AgentStatus::Active, _) => "The agent is active.",
+        (AgentStatus::Suspended, false) => "The agent is suspended; its tokens open nothing.",
+        (AgentStatus::Suspended, true) => {
+            "The agent is suspended; our tokens for it open nothing, those that Keycloak itself gives it are Keycloak's."
+        }
     };
-    let agent = edit(desk, name, |agent| {
-        agent.status = status;
-        Ok(())
-    })
-    .await?;
     Ok(data(200, &show::agent(desk, &agent), Some(message)).header("etag", &tag(agent.version)))
 }
 
@@ -190,30 +191,14 @@ pub(super) fn show_usage(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityE
     Ok(data(200, &shown, None))
 }
 
-/// Changes an agent as it is now, and again if somebody else's change came first.
-async fn edit(
+/// Changes an agent as it is by then; in the state that `If-Match` names, if it does.
+pub(super) async fn amend(
     desk: &Desk<'_>,
-    name: &str,
-    mut change: impl FnMut(&mut AgentIdentity) -> Result<(), IdentityError>,
+    agent: &AgentIdentity,
+    changes: AgentChanges,
 ) -> Result<Arc<AgentIdentity>, IdentityError> {
-    for _ in 0..TRIES {
-        let agent = find(desk, name)?;
-        desk.expects(agent.version)?;
-        let mut changed = AgentIdentity::clone(&agent);
-        change(&mut changed)?;
-        if changed == *agent {
-            return Ok(agent);
-        }
-        changed.updated_at = desk.app.now();
-        let wish = Wish::ReplaceAgent { agent: Box::new(changed), version: agent.version };
-        match desk.write(wish).await {
-            Ok(Done::Agent(agent)) => return Ok(agent),
-            Ok(Done::Target(_) | Done::Usage(_) | Done::Nothing) => {}
-            Err(fault) if came_second(&fault) => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-    Err(IdentityError::Busy)
+    let (agent_id, version) = (agent.agent_id.clone(), desk.expects(agent.version)?);
+    desk.agent(Wish::AmendAgent { agent_id, version, changes: Box::new(changes) }).await
 }
 
 fn scopes(agent: &AgentIdentity) -> Value {

@@ -1,14 +1,12 @@
 //! What a body says of an agent → the agent as it is to be kept, or every fault.
 
-use access::check_capability;
-use store::directory::{AgentIdentity, AgentStatus, Budget};
-use url::Url;
+use store::directory::{AgentChanges, AgentIdentity, AgentStatus, Budget, Limit};
 
 use super::Desk;
-use crate::agents::Fields;
+use crate::agents::{Fields, MOST_TOKENS};
 
-/// The largest limit: more model tokens than anybody uses in a day.
-pub(super) const MOST_TOKENS: u64 = 1_000_000_000_000;
+/// What an agent is when nobody says it.
+const USUAL_KIND: &str = "agent";
 
 /// Whether a change says everything, or only what it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,13 +20,14 @@ pub(super) enum Extent {
 /// A new agent, nothing said of it yet.
 pub(super) fn blank(desk: &Desk<'_>) -> AgentIdentity {
     let now = desk.app.now();
+    let agent_id = desk.app.name("agt_");
     AgentIdentity {
-        agent_id: desk.app.name("agt_"),
-        client_id: String::new(),
+        client_id: agent_id.clone(),
+        agent_id,
         slug: String::new(),
         name: String::new(),
         description: String::new(),
-        kind: "agent".to_owned(),
+        kind: USUAL_KIND.to_owned(),
         status: AgentStatus::Active,
         secrets: Vec::new(),
         capabilities: Vec::new(),
@@ -44,68 +43,69 @@ pub(super) fn blank(desk: &Desk<'_>) -> AgentIdentity {
     }
 }
 
-/// Reads what a body says into the agent. What is not said stays, or, where everything is said, is emptied.
-pub(super) fn read_into(desk: &Desk<'_>, agent: &mut AgentIdentity, fields: &mut Fields, extent: Extent) {
+/// What a body wants different. What is not said stays, or, where everything is said, is emptied.
+pub(super) fn changes(desk: &Desk<'_>, fields: &mut Fields, extent: Extent) -> AgentChanges {
     let whole = extent == Extent::Whole;
-    if whole || fields.has("name") {
-        agent.name = fields.required_text("name", 256).unwrap_or_default();
+    // What Keycloak says of an agent is not emptied here.
+    let kept_here = desk.issuer.keycloak.is_none();
+    let said = |fields: &Fields, name: &str| whole || fields.has(name);
+    let mut changes = AgentChanges::default();
+    if said(fields, "name") {
+        changes.name = fields.required_line("name", 256);
     }
-    if whole || fields.has("description") {
-        agent.description = fields.text("description", 4096).unwrap_or_default();
+    if said(fields, "description") {
+        changes.description = Some(fields.text("description", 4096).unwrap_or_default());
     }
-    if whole || fields.has("type") {
-        agent.kind = fields.text("type", 64).unwrap_or_else(|| "agent".to_owned());
+    if said(fields, "type") {
+        changes.kind = Some(fields.line("type", 64).unwrap_or_else(|| USUAL_KIND.to_owned()));
     }
-    if whole && desk.issuer.keycloak.is_none() || fields.has("capabilities") {
-        agent.capabilities = fields.words("capabilities", capability).unwrap_or_default();
+    if whole && kept_here || fields.has("capabilities") {
+        changes.capabilities = Some(fields.capabilities("capabilities").unwrap_or_default());
     }
-    if whole && desk.issuer.keycloak.is_none() || fields.has("groups") {
-        agent.groups = fields.words("groups", group).unwrap_or_default();
+    if whole && kept_here || fields.has("groups") {
+        changes.groups = Some(fields.words("groups", group).unwrap_or_default());
     }
-    if whole || fields.has("owner") {
-        agent.owner = fields.text("owner", 256);
+    if said(fields, "owner") {
+        changes.owner = Some(fields.line("owner", 256).unwrap_or_default());
     }
-    if whole || fields.has("jwks_uri") {
-        agent.jwks_uri = fields.text("jwks_uri", 2048);
-        if agent
-            .jwks_uri
-            .as_ref()
-            .is_some_and(|uri| !Url::parse(uri).is_ok_and(|uri| uri.scheme() == "https"))
-        {
-            fields.fault("jwks_uri", "must be an https URL");
-        }
+    if said(fields, "jwks_uri") {
+        changes.jwks_uri = Some(fields.https_url("jwks_uri").unwrap_or_default());
     }
-    match fields.text("status", 16).as_deref() {
+    match fields.line("status", 16).as_deref() {
         None => {}
-        Some("active") => agent.status = AgentStatus::Active,
-        Some("suspended") => agent.status = AgentStatus::Suspended,
+        Some("active") => changes.status = Some(AgentStatus::Active),
+        Some("suspended") => changes.status = Some(AgentStatus::Suspended),
         Some(_) => fields.fault("status", "must be active or suspended"),
     }
     if whole || fields.is_null("budget_policy") {
-        agent.budget = Budget::default();
+        (changes.max_tokens_per_day, changes.max_api_calls_per_hour) = (Some(Limit::None), Some(Limit::None));
     }
-    let budget = &mut agent.budget;
     fields.nested("budget_policy", |policy| {
         for (name, limit) in [
-            ("max_tokens_per_day", &mut budget.max_tokens_per_day),
-            ("max_api_calls_per_hour", &mut budget.max_api_calls_per_hour),
+            ("max_tokens_per_day", &mut changes.max_tokens_per_day),
+            ("max_api_calls_per_hour", &mut changes.max_api_calls_per_hour),
         ] {
             if policy.has(name) {
-                *limit = policy.whole(name, MOST_TOKENS);
+                *limit = Some(policy.whole(name, MOST_TOKENS).map_or(Limit::None, Limit::AtMost));
             }
         }
     });
+    changes.tokens_used_today = fields.whole("tokens_used_today", MOST_TOKENS);
+    changes
 }
 
-/// What an agent may be given.
-pub(super) fn capability(word: &str) -> Result<(), String> {
-    check_capability(word).map_err(|fault| fault.to_string())
-}
-
+/// A group as the policy may name it.
 fn group(word: &str) -> Result<(), String> {
     let good =
         !word.trim().is_empty() && word.len() <= 256 && !word.contains(|c: char| c.is_control() || c == ',');
     if good { Ok(()) } else { Err("must be a group's name, without commas".to_owned()) }
+}
+
+/// Notes that a slug is none: the one that was sent, or the one that a good name would have given.
+pub(super) fn check_slug(fields: &mut Fields, slug: &str, chosen: bool, name: &str) {
+    if !is_slug(slug) && (chosen || !name.trim().is_empty()) {
+        fields.fault("slug", "must be 1 to 64 of a-z, 0-9 and '-', and begin and end with a letter or digit");
+    }
 }
 
 /// Whether a text can stand in tokens and addresses as an agent's or a target's name.

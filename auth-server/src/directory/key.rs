@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use access::{Asker, DirectoryAction};
+use access::{Asker, DirectoryAction, DirectoryPermit};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
 use boot::{Secret, files};
@@ -13,9 +13,10 @@ use serde_json::json;
 use store::StoreError;
 use store::directory::{Directory, DirectoryStore, Wish};
 
-use super::{Desk, data, random_secret};
+use super::{Desk, Keeper, data, random_secret};
 use crate::agents::IdentityError;
 use crate::reply::Reply;
+use crate::validate::Field;
 
 /// The file in the state folder that holds the key in clear, for whoever keeps the machine (0600).
 const FILE: &str = "admin_key";
@@ -46,17 +47,16 @@ pub(crate) async fn first_key(store: &dyn DirectoryStore, state: &Path, made: Se
         return Ok(());
     }
     let file = state.join(FILE);
-    match keep(store, &file, &made, None, "first start").await {
+    match keep(store, state, &made, None, &by_server("first start")?).await {
         Ok(()) => {
             tracing::info!(file = %file.display(), "the organisation's key was made");
             Ok(())
         }
         Err(KeyFault::Other) => {
-            let _ = std::fs::remove_file(&file);
             tracing::info!("the organisation's key was made by another server");
             Ok(())
         }
-        Err(KeyFault::Failed(fault)) => Err(fault),
+        Err(KeyFault::Unkept(fault)) => Err(fault.to_string()),
     }
 }
 
@@ -70,10 +70,10 @@ pub(crate) async fn replace_key(
     made: Secret,
 ) -> Result<(), String> {
     let before = store.directory().admin_key().map(str::to_owned);
-    match keep(store, &state.join(FILE), &made, before, "operator").await {
+    match keep(store, state, &made, before, &by_server("operator")?).await {
         Ok(()) => Ok(()),
         Err(KeyFault::Other) => Err("the key was changed by another server meanwhile: try again".to_owned()),
-        Err(KeyFault::Failed(fault)) => Err(fault),
+        Err(KeyFault::Unkept(fault)) => Err(fault.to_string()),
     }
 }
 
@@ -81,29 +81,45 @@ pub(crate) async fn replace_key(
 enum KeyFault {
     /// There is another one than was thought.
     Other,
-    Failed(String),
+    /// Neither the store nor the folder kept it.
+    Unkept(StoreError),
 }
 
+/// Keeps the key, and then its file. The draft comes first: a key that nobody can read any more would be of no
+/// use; and the name last: the file is never that of a key that does not count.
 async fn keep(
     store: &dyn DirectoryStore,
-    file: &Path,
+    state: &Path,
     made: &Secret,
     before: Option<String>,
-    by: &'static str,
+    permit: &DirectoryPermit,
 ) -> Result<(), KeyFault> {
-    let permit = Asker::Server(by).may(DirectoryAction::Write);
-    let permit = permit.map_err(|fault| KeyFault::Failed(fault.to_string()))?;
-    // In the file first: a key that nobody can read any more would be of no use.
-    write(file, made).map_err(KeyFault::Failed)?;
-    match store.write(&permit, Wish::SetAdminKey { hash: hashed(made.expose()), before }).await {
-        Ok(_) => Ok(()),
-        Err(StoreError::Changed { .. }) => Err(KeyFault::Other),
-        Err(fault) => Err(KeyFault::Failed(fault.to_string())),
+    let failed = |fault: &dyn std::fmt::Display| {
+        let (place, reason) = (state.display().to_string(), fault.to_string());
+        KeyFault::Unkept(StoreError::Unavailable { place, reason })
+    };
+    let draft = state.join(format!("{FILE}.{}", &hashed(made.expose())[..16]));
+    files::write_new(&draft, format!("{}\n", made.expose()).as_bytes()).map_err(|fault| failed(&fault))?;
+    match store.write(permit, Wish::SetAdminKey { hash: hashed(made.expose()), before }).await {
+        Ok(_) => std::fs::rename(&draft, state.join(FILE)).map_err(|fault| failed(&fault)),
+        Err(fault) => {
+            match fault {
+                // It may have been kept all the same: then this is the only place where it can be read.
+                StoreError::Unavailable { .. } => {
+                    tracing::error!(file = %draft.display(), "if the new key counts now, it is here");
+                }
+                _ => drop(std::fs::remove_file(&draft)),
+            }
+            match fault {
+                StoreError::Changed { .. } => Err(KeyFault::Other),
+                fault => Err(KeyFault::Unkept(fault)),
+            }
+        }
     }
 }
 
-fn write(file: &Path, key: &Secret) -> Result<(), String> {
-    files::replace(file, format!("{}\n", key.expose()).as_bytes()).map_err(|fault| fault.to_string())
+fn by_server(reason: &'static str) -> Result<DirectoryPermit, String> {
+    Asker::Server(reason).may(DirectoryAction::Write).map_err(|fault| fault.to_string())
 }
 
 /// What keys of organisations begin with.
@@ -111,16 +127,15 @@ pub(crate) const PREFIX: &str = "lmk_";
 
 /// Puts a new key in place of the one that was shown, which is void at once.
 pub(super) async fn rotate(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
-    if !desk.with_key {
+    let (Keeper::Key, Field::Once(shown)) = (&desk.keeper, desk.asked.api_key) else {
         return Err(IdentityError::KeyAlone);
-    }
-    let before = desk.directory().admin_key().map(str::to_owned);
+    };
+    let before = Some(hashed(&String::from_utf8_lossy(shown)));
     let key = random_secret(desk.app, PREFIX);
-    desk.write(Wish::SetAdminKey { hash: hashed(key.expose()), before }).await?;
-    let file = desk.app.state.join(FILE);
-    if let Err(fault) = write(&file, &key) {
-        // It is in the answer, at least.
-        tracing::error!(%fault, "the new key of the organisation could not be written to its file");
+    match keep(desk.agents.store(), &desk.app.state, &key, before, desk.permit).await {
+        Ok(()) => {}
+        Err(KeyFault::Other) => return Err(IdentityError::Key),
+        Err(KeyFault::Unkept(fault)) => return Err(IdentityError::Store(fault)),
     }
     let shown = json!({ "apiKey": key.expose() });
     Ok(data(200, &shown, Some("The key was replaced; the old one is void. This one is not shown again.")))

@@ -2,6 +2,7 @@
 //! "agent-identity"). Opened by the organisation's key, or by a bearer with the scope; never by an agent.
 
 mod agents;
+mod desk;
 mod draft;
 mod key;
 mod page;
@@ -11,11 +12,9 @@ mod targets;
 
 use std::sync::OnceLock;
 
-use access::{Asker, DecisionRecord, DirectoryAction, DirectoryPermit, Principal};
+use access::{Asker, DecisionRecord, DirectoryAction, DirectoryDenied, DirectoryPermit};
 use boot::Secret;
-use serde_json::{Value, json};
-use store::StoreError;
-use store::directory::{Directory, Done, Wish};
+use store::directory::{AgentStatus, Directory};
 
 use crate::agents::{Agents, IdentityError};
 use crate::app::App;
@@ -24,10 +23,8 @@ use crate::grants::Embedded;
 use crate::reply::Reply;
 use crate::validate::{self, Bearer, Field};
 
+use desk::{Desk, Keeper, data, tag};
 pub(crate) use key::{PREFIX, first_key, hashed, is_admin_key, replace_key, same};
-
-/// How much of a path is recorded, in characters.
-const MOST_RECORDED: usize = 128;
 
 /// What is asked of the directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,34 +101,10 @@ impl DirectoryCall<'_> {
     }
 }
 
-/// Everything a call of the admin API works with.
-struct Desk<'a> {
-    app: &'a App,
-    issuer: &'a Embedded,
-    agents: &'a Agents,
-    asked: &'a Asked<'a>,
-    permit: &'a DirectoryPermit,
-    /// Whether the organisation's key was shown.
-    with_key: bool,
-    /// What was made, for the audit trail.
-    about: OnceLock<String>,
-}
-
-impl Desk<'_> {
-    fn directory(&self) -> std::sync::Arc<Directory> {
-        self.agents.known()
-    }
-
-    /// Notes what the call turned out to be about.
-    fn is_about(&self, id: &str) {
-        // It is noted once: a call makes one thing.
-        let _ = self.about.set(id.to_owned());
-    }
-
-    async fn write(&self, wish: Wish) -> Result<Done, IdentityError> {
-        self.agents.write(self.permit, wish).await.map_err(IdentityError::Store)
-    }
-}
+/// What Keycloak says of an agent is not changed here.
+const KEPT_IN_KEYCLOAK: IdentityError = IdentityError::KeptElsewhere(
+    "secrets, groups and capabilities of agents are kept in Keycloak here: change them there",
+);
 
 /// Answers one call, and notes in the audit trail what was refused or changed.
 pub(crate) async fn answer(
@@ -143,11 +116,11 @@ pub(crate) async fn answer(
 ) -> Reply {
     let (action, name) = call.kind();
     let (mut by, mut about) = (None, None);
-    let served = match permitted(app, agents, action, asked).await {
+    let served = match permitted(app, issuer, agents, action, asked).await {
         Err(fault) => Err(fault),
-        Ok((permit, with_key)) => {
+        Ok((permit, keeper)) => {
             by = Some(permit.by().to_owned());
-            let desk = Desk { app, issuer, agents, asked, permit: &permit, with_key, about: OnceLock::new() };
+            let desk = Desk { app, issuer, agents, asked, permit: &permit, keeper, about: OnceLock::new() };
             let served = serve(&desk, call).await;
             about = desk.about.into_inner();
             served
@@ -161,30 +134,42 @@ pub(crate) async fn answer(
             who: by.as_deref(),
             client_id: None,
             action: name,
-            resource: about.as_deref().unwrap_or_else(|| cut(call.resource())),
+            resource: about.as_deref().unwrap_or_else(|| recordable(&agents.known(), call.resource())),
             verdict: if served.is_ok() { "allowed" } else { "refused" },
-            rule: served.as_ref().err().map(IdentityError::message),
+            rule: served.as_ref().err().map(IdentityError::recorded),
             policy_version: app.policy.current().version(),
         });
     }
-    served.map_or_else(|fault| fault.reply(), Reply::no_store)
+    served.map_or_else(|fault| fault.reply(asked.request_id), Reply::no_store)
 }
 
-/// As much of a path as is recorded: a trail is no place to store things.
-fn cut(path: &str) -> &str {
-    path.char_indices().nth(MOST_RECORDED).map_or(path, |(end, _)| &path[..end])
+/// What is neither the name of something nor one of ours may be a secret in the wrong place.
+fn recordable<'n>(directory: &Directory, name: &'n str) -> &'n str {
+    let known = directory.agent_named(name).is_some() || directory.target_named(name).is_some();
+    let is_id = |prefix: &str| {
+        let rest = name.strip_prefix(prefix);
+        rest.is_some_and(|rest| rest.len() == 32 && rest.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let is_place = name.starts_with("/admin/");
+    if known || is_place || is_id("agt_") || is_id("mcp_") || draft::is_slug(name) { name } else { "-" }
 }
 
 async fn permitted(
     app: &App,
+    issuer: &Embedded,
     agents: &Agents,
     action: DirectoryAction,
     asked: &Asked<'_>,
-) -> Result<(DirectoryPermit, bool), IdentityError> {
+) -> Result<(DirectoryPermit, Keeper), IdentityError> {
+    if action == DirectoryAction::Write {
+        // Another server may have put another key in the place of this one, or taken a right, a moment ago.
+        agents.store().refresh().await.map_err(IdentityError::Store)?;
+    }
+    let directory = agents.now().map_err(IdentityError::Token)?;
     match asked.api_key {
-        Field::Once(key) if is_admin_key(&agents.known(), key) => {
+        Field::Once(key) if is_admin_key(&directory, key) => {
             let permit = Asker::Key.may(action).map_err(IdentityError::Denied)?;
-            return Ok((permit, true));
+            return Ok((permit, Keeper::Key));
         }
         // A wrong key is not made good by a token beside it.
         Field::Once(_) | Field::Repeated => return Err(IdentityError::Key),
@@ -194,15 +179,20 @@ async fn permitted(
         return Err(IdentityError::Nobody);
     }
     let bearer = validate::bearer(app, asked.authorization).await.map_err(IdentityError::Token)?;
-    let permit = match &bearer {
-        Bearer::Agent { agent_id } => Asker::Agent { agent_id }.may(action),
-        Bearer::Other(who) => by_scope(who, action),
+    let who = match bearer {
+        Bearer::Agent { agent_id } => {
+            Asker::Agent { agent_id: &agent_id }.may(action).map_err(IdentityError::Denied)?;
+            return Err(IdentityError::Denied(DirectoryDenied::Agent));
+        }
+        Bearer::Other(who) => who,
     };
-    permit.map(|permit| (permit, false)).map_err(IdentityError::Denied)
-}
-
-fn by_scope(who: &Principal, action: DirectoryAction) -> Result<DirectoryPermit, access::DirectoryDenied> {
-    Asker::Bearer(who).may(action)
+    // Where Keycloak keeps the secrets, an agent can come with a token that Keycloak itself gave it.
+    let agent = who.client_id.as_deref().filter(|_| issuer.keycloak.is_some());
+    if agent.is_some_and(|client_id| directory.client(client_id).is_some()) {
+        return Err(IdentityError::Denied(DirectoryDenied::Agent));
+    }
+    let permit = Asker::Bearer(&who).may(action).map_err(IdentityError::Denied)?;
+    Ok((permit, Keeper::Bearer(who)))
 }
 
 async fn serve(desk: &Desk<'_>, call: DirectoryCall<'_>) -> Result<Reply, IdentityError> {
@@ -215,8 +205,8 @@ async fn serve(desk: &Desk<'_>, call: DirectoryCall<'_>) -> Result<Reply, Identi
         DirectoryCall::RemoveAgent(name) => agents::remove(desk, name).await,
         DirectoryCall::ShowScopes(name) => agents::show_scopes(desk, name),
         DirectoryCall::SetScopes(name) => agents::set_scopes(desk, name).await,
-        DirectoryCall::Activate(name) => agents::set_status(desk, name, true).await,
-        DirectoryCall::Deactivate(name) => agents::set_status(desk, name, false).await,
+        DirectoryCall::Activate(name) => agents::set_status(desk, name, AgentStatus::Active).await,
+        DirectoryCall::Deactivate(name) => agents::set_status(desk, name, AgentStatus::Suspended).await,
         DirectoryCall::RotateAgent(name) => secrets::rotate(desk, name).await,
         DirectoryCall::ShowUsage(name) => agents::show_usage(desk, name),
         DirectoryCall::ListTargets => targets::list(desk),
@@ -227,44 +217,6 @@ async fn serve(desk: &Desk<'_>, call: DirectoryCall<'_>) -> Result<Reply, Identi
         DirectoryCall::RotateTarget(name) => targets::rotate(desk, name).await,
         DirectoryCall::RotateKey => key::rotate(desk).await,
     }
-}
-
-impl Desk<'_> {
-    /// Refuses a change that was made from another state than this one. Tags are lists, and weak ones match
-    /// nothing (RFC 9110 section 13.1.1).
-    fn expects(&self, version: u64) -> Result<(), IdentityError> {
-        let tags = match self.asked.if_match {
-            Field::Absent => return Ok(()),
-            Field::Once(tags) => std::str::from_utf8(tags).unwrap_or_default(),
-            Field::Repeated => return Err(IdentityError::Precondition),
-        };
-        let now = tag(version);
-        match tags.split(',').map(str::trim).any(|tag| tag == "*" || tag == now) {
-            true => Ok(()),
-            false => Err(IdentityError::Precondition),
-        }
-    }
-}
-
-/// The entity tag of a state.
-fn tag(version: u64) -> String {
-    format!("\"{version}\"")
-}
-
-/// `{data}`, or `{data, message}` where something was done.
-fn data(status: u16, data: &Value, message: Option<&str>) -> Reply {
-    match message {
-        None => Reply::json(status, &json!({ "data": data })),
-        Some(message) => Reply::json(status, &json!({"data": data, "message": message})),
-    }
-}
-
-/// How often a change is tried anew when somebody else's came first.
-const TRIES: usize = 5;
-
-/// Whether a change that somebody else's came before may be made anew from what is there now.
-fn came_second(fault: &IdentityError) -> bool {
-    matches!(fault, IdentityError::Store(StoreError::Changed { .. }))
 }
 
 /// A new secret: what it is, so many random bits, and nothing to be mistaken for something else.

@@ -2,10 +2,10 @@
 
 use boot::Secret;
 use serde_json::json;
-use store::directory::{AgentIdentity, Done, SecretHash, Wish};
+use store::directory::{AgentChanges, NewSecret, SecretHash};
 
-use super::agents::find;
-use super::{Desk, TRIES, came_second, data};
+use super::agents::{amend, find};
+use super::{Desk, KEPT_IN_KEYCLOAK, data};
 use crate::agents::{Fields, IdentityError};
 use crate::grants::GrantError;
 use crate::reply::Reply;
@@ -29,48 +29,24 @@ pub(super) async fn make(desk: &Desk<'_>) -> Result<(Secret, SecretHash), Identi
 /// Gives the agent another secret. The one before counts for `overlap_seconds` more; those before that end.
 pub(super) async fn rotate(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
     if desk.issuer.keycloak.is_some() {
-        return Err(IdentityError::KeptElsewhere);
+        return Err(KEPT_IN_KEYCLOAK);
     }
     let mut fields = Fields::read_or_none(desk.asked)?.snake();
     let overlap = fields.whole("overlap_seconds", MOST_OVERLAP).unwrap_or(OVERLAP);
     fields.done()?;
-    find(desk, name)?;
+    let agent = find(desk, name)?;
+    // Whoever has an agent's secret can be that agent.
+    desk.may_give(&agent.groups)?;
     let (secret, hash) = make(desk).await?;
-    for _ in 0..TRIES {
-        let agent = find(desk, name)?;
-        let now = desk.app.now();
-        let (secrets, ends) = overlapping(&agent, hash.clone(), now, overlap);
-        let changed = AgentIdentity { secrets, updated_at: now, ..AgentIdentity::clone(&agent) };
-        let wish = Wish::ReplaceAgent { agent: Box::new(changed), version: agent.version };
-        match desk.write(wish).await {
-            Ok(Done::Agent(agent)) => {
-                let mut shown = json!({
-                    "agentId": agent.agent_id, "clientId": agent.client_id, "clientSecret": secret.expose(),
-                });
-                if let Some(ends) = ends {
-                    shown["previousExpiresAt"] = ends.into();
-                }
-                let message = "The agent has a new secret. It is not shown again.";
-                return Ok(data(200, &shown, Some(message)));
-            }
-            Ok(Done::Target(_) | Done::Usage(_) | Done::Nothing) => {}
-            Err(fault) if came_second(&fault) => {}
-            Err(fault) => return Err(fault),
-        }
+    let before_ends = (overlap > 0).then(|| desk.app.now() + overlap);
+    let secret_change = Some(NewSecret { hash, before_ends });
+    let agent =
+        amend(desk, &agent, AgentChanges { secret: secret_change, ..AgentChanges::default() }).await?;
+    let mut shown = json!({
+        "agentId": agent.agent_id, "clientId": agent.client_id, "clientSecret": secret.expose(),
+    });
+    if let Some(ends) = agent.secrets.iter().find_map(|held| held.expires_at) {
+        shown["previousExpiresAt"] = ends.into();
     }
-    Err(IdentityError::Busy)
-}
-
-/// The new secret and the one before it, and when that one ends.
-fn overlapping(
-    agent: &AgentIdentity,
-    new: SecretHash,
-    now: u64,
-    overlap: u64,
-) -> (Vec<SecretHash>, Option<u64>) {
-    let newest = agent.secrets.iter().rfind(|held| held.expires_at.is_none()).cloned();
-    let before =
-        newest.filter(|_| overlap > 0).map(|held| SecretHash { expires_at: Some(now + overlap), ..held });
-    let ends = before.as_ref().and_then(|held| held.expires_at);
-    (before.into_iter().chain([new]).collect(), ends)
+    Ok(data(200, &shown, Some("The agent has a new secret. It is not shown again.")))
 }

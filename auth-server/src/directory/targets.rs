@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use access::check_capability;
 use serde_json::json;
-use store::directory::{Done, McpTarget, Wish};
+use store::directory::{McpTarget, Wish};
 use url::Url;
 
-use super::draft::{is_slug, slug_of};
+use super::draft::{check_slug, slug_of};
 use super::key::hashed;
 use super::page::Page;
-use super::{Desk, TRIES, came_second, data, random_secret, show, tag};
+use super::{Desk, data, random_secret, show, tag};
 use crate::agents::{Fields, IdentityError};
 use crate::reply::Reply;
 
@@ -65,9 +65,7 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
         version: 0,
     };
     read_into(desk, &mut target)?;
-    let Done::Target(target) = desk.write(Wish::CreateTarget { target: Box::new(target) }).await? else {
-        return Err(IdentityError::Absent("MCP server"));
-    };
+    let target = desk.target(Wish::CreateTarget { target: Box::new(target) }).await?;
     desk.is_about(&target.id);
     let mut shown = show::target(&target);
     shown["introspectionSecret"] = secret.expose().into();
@@ -77,63 +75,45 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
 
 /// Puts what is said in place of what was; id and secret stay.
 pub(super) async fn replace(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
-    let target = edit(desk, name, |target| read_into(desk, target)).await?;
+    let old = find(desk, name)?;
+    let mut described = McpTarget::clone(&old);
+    read_into(desk, &mut described)?;
+    let described = Some(Box::new(described));
+    let (id, version) = (old.id.clone(), desk.expects(old.version)?);
+    let wish = Wish::AmendTarget { id, version, described, introspection_hash: None };
+    let target = desk.target(wish).await?;
     let reply = data(200, &show::target(&target), Some("The MCP server was changed."));
     Ok(reply.header("etag", &tag(target.version)))
 }
 
 pub(super) async fn remove(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
     let target = find(desk, name)?;
-    desk.expects(target.version)?;
-    let id = target.id.clone();
-    desk.write(Wish::RemoveTarget { id: id.clone() }).await?;
+    let (id, version) = (target.id.clone(), desk.expects(target.version)?);
+    desk.write(Wish::RemoveTarget { id: id.clone(), version }).await?;
     Ok(data(200, &json!({ "id": id }), Some("The MCP server was removed; no more tokens are made for it.")))
 }
 
 /// Gives the target another secret to introspect with; the one before is void at once.
 pub(super) async fn rotate(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
     let secret = random_secret(desk.app, "mis_");
-    let target = edit(desk, name, |target| {
-        target.introspection_hash = hashed(secret.expose());
-        Ok(())
-    })
-    .await?;
+    let old = find(desk, name)?;
+    let (id, version) = (old.id.clone(), desk.expects(old.version)?);
+    let introspection_hash = Some(hashed(secret.expose()));
+    let target = desk.target(Wish::AmendTarget { id, version, described: None, introspection_hash }).await?;
     let shown = json!({"id": target.id, "introspectionSecret": secret.expose()});
     Ok(data(200, &shown, Some("The MCP server has a new secret. It is not shown again.")))
 }
 
-async fn edit(
-    desk: &Desk<'_>,
-    name: &str,
-    change: impl Fn(&mut McpTarget) -> Result<(), IdentityError>,
-) -> Result<Arc<McpTarget>, IdentityError> {
-    for _ in 0..TRIES {
-        let target = find(desk, name)?;
-        desk.expects(target.version)?;
-        let mut changed = McpTarget::clone(&target);
-        change(&mut changed)?;
-        changed.updated_at = desk.app.now();
-        let wish = Wish::ReplaceTarget { target: Box::new(changed), version: target.version };
-        match desk.write(wish).await {
-            Ok(Done::Target(target)) => return Ok(target),
-            Ok(Done::Agent(_) | Done::Usage(_) | Done::Nothing) => {}
-            Err(fault) if came_second(&fault) => {}
-            Err(fault) => return Err(fault),
-        }
-    }
-    Err(IdentityError::Busy)
-}
-
 fn read_into(desk: &Desk<'_>, target: &mut McpTarget) -> Result<(), IdentityError> {
     let mut fields = Fields::read(desk.asked)?.snake();
-    target.name = fields.required_text("name", 256).unwrap_or_default();
+    target.name = fields.required_line("name", 256).unwrap_or_default();
+    let slug = fields.line("slug", 64);
+    let chosen = slug.is_some();
     // A slug that it has, stays: addresses say it.
-    let slug = if target.slug.is_empty() { slug_of(&target.name) } else { target.slug.clone() };
-    target.slug = fields.text("slug", 64).unwrap_or(slug);
-    if !is_slug(&target.slug) {
-        fields.fault("slug", "must be 1 to 64 of a-z, 0-9 and '-', and begin and end with a letter or digit");
-    }
-    target.resource_uri = fields.required_text("resource_uri", 2048).unwrap_or_default();
+    let own = if target.slug.is_empty() { slug_of(&target.name) } else { target.slug.clone() };
+    target.slug = slug.unwrap_or(own);
+    check_slug(&mut fields, &target.slug, chosen, &target.name);
+    target.resource_uri = fields.required_line("resource_uri", 2048).unwrap_or_default();
     if let Err(fault) = resource_uri(&target.resource_uri)
         && !target.resource_uri.is_empty()
     {
@@ -143,12 +123,20 @@ fn read_into(desk: &Desk<'_>, target: &mut McpTarget) -> Result<(), IdentityErro
     if target.aliases.contains(&target.resource_uri) {
         fields.fault("aliases", "resource_uri is a name already: leave it out here");
     }
-    target.required_capability = fields.text("required_capability", 128);
+    target.required_capability = fields.line("required_capability", 128);
     if let Some(Err(fault)) = target.required_capability.as_deref().map(check_capability) {
         fields.fault("required_capability", fault.to_string());
     }
-    let scope = |word: &str| check_capability(word).map_err(|fault| fault.to_string());
-    target.scopes_supported = fields.words("scopes_supported", scope).unwrap_or_default();
+    target.scopes_supported = fields.capabilities("scopes_supported").unwrap_or_default();
+    // A token for such a name would be one for us, which opens everything that the agent may.
+    for (field, name) in [("resource_uri", &target.resource_uri)]
+        .into_iter()
+        .chain(target.aliases.iter().map(|alias| ("aliases", alias)))
+    {
+        if desk.issuer.is_own_name(name) {
+            fields.fault(field, "is the issuer's own name");
+        }
+    }
     target.token_lifetime = fields.whole("token_lifetime", u64::MAX).unwrap_or(USUAL_LIFE);
     if !LIVES.contains(&target.token_lifetime) {
         fields.fault("token_lifetime", format!("must be {} to {} seconds", LIVES.start(), LIVES.end()));

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
 use boot::Secret;
-use store::directory::{AgentIdentity, Directory};
+use store::directory::AgentIdentity;
 use tokio::sync::Semaphore;
 
 use super::error::GrantError;
 use super::form::Credentials;
+use crate::agents::Agents;
 use crate::config::ClientEntry;
 
 /// How many sign-ins may wait for their turn: at some 20 ms each, a second or two of waiting.
@@ -51,6 +52,12 @@ pub(super) enum Party {
     Client(Client),
     /// An agent of the directory.
     Agent(Arc<AgentIdentity>),
+}
+
+/// An agent that says to be asking, and what its secret must fit.
+struct Candidate {
+    agent: Arc<AgentIdentity>,
+    hash: Arc<PasswordHash>,
 }
 
 impl Clients {
@@ -96,26 +103,28 @@ impl Clients {
     /// [`GrantError::Busy`] when too many others are waiting.
     pub(super) async fn prove(
         &self,
-        directory: Option<&Directory>,
+        agents: Option<&Agents>,
         shown: Credentials,
         now: u64,
     ) -> Result<Party, GrantError> {
         let client = self.by_id.get(&shown.client_id);
-        let agent = directory.filter(|_| client.is_none()).and_then(|held| held.client(&shown.client_id));
-        let hash = match (client, agent) {
-            (Some(client), _) => Some(Arc::clone(&client.hash)),
-            (None, Some(agent)) => current_hash(agent, &shown.secret, now),
-            (None, None) => None,
+        let hash = match client {
+            Some(client) => Some(Arc::clone(&client.hash)),
+            None => candidate(agents, &shown, now)?.map(|found| found.hash),
         };
         let known = hash.is_some();
-        let right = self.compare(shown.secret, hash.unwrap_or_else(|| Arc::clone(&self.nobody))).await?;
-        let party = match (client, agent) {
+        let basic = shown.basic;
+        let right = self.compare(&shown.secret, hash.unwrap_or_else(|| Arc::clone(&self.nobody))).await?;
+        let party = match client {
             _ if !(right && known) => None,
-            (Some(client), _) => Some(Party::Client(client.clone())),
-            (None, Some(agent)) if agent.is_active() => Some(Party::Agent(Arc::clone(agent))),
-            (None, Some(_) | None) => None,
+            Some(client) => Some(Party::Client(client.clone())),
+            // Once more: while it waited for its turn, the agent may have been suspended, or its secret ended.
+            None => candidate(agents, &shown, now)?
+                .map(|found| found.agent)
+                .filter(|agent| agent.is_active())
+                .map(Party::Agent),
         };
-        party.ok_or(GrantError::InvalidClient { basic: shown.basic })
+        party.ok_or(GrantError::InvalidClient { basic })
     }
 
     /// Hashes a new secret of an agent, at the cost of all others.
@@ -130,7 +139,8 @@ impl Clients {
     }
 
     /// argon2's own comparison is constant-time.
-    async fn compare(&self, secret: Secret, hash: Arc<PasswordHash>) -> Result<bool, GrantError> {
+    async fn compare(&self, secret: &Secret, hash: Arc<PasswordHash>) -> Result<bool, GrantError> {
+        let secret = secret.clone();
         self.in_turn(move || Argon2::default().verify_password(secret.expose().as_bytes(), &*hash).is_ok())
             .await
     }
@@ -153,14 +163,24 @@ impl Clients {
     }
 }
 
-/// The hash that a shown secret must fit: the secret says which one, and it must not have ended.
-fn current_hash(agent: &AgentIdentity, shown: &Secret, now: u64) -> Option<Arc<PasswordHash>> {
-    let key = secret_key(shown.expose())?;
-    let held = agent.secrets.iter().find(|held| held.key == key)?;
-    if held.expires_at.is_some_and(|end| end <= now) {
-        return None;
-    }
-    PasswordHash::new(&held.hash).ok().map(Arc::new)
+/// The agent of these credentials and the hash that its secret must fit: the secret says which one, and it must
+/// not have ended.
+///
+/// # Errors
+/// [`GrantError::Store`] when nobody knows what is there.
+fn candidate(
+    agents: Option<&Agents>,
+    shown: &Credentials,
+    now: u64,
+) -> Result<Option<Candidate>, GrantError> {
+    let Some(agents) = agents else { return Ok(None) };
+    let directory = agents.now().map_err(|_| GrantError::Store)?;
+    let Some(agent) = directory.client(&shown.client_id) else { return Ok(None) };
+    let held = secret_key(shown.secret.expose())
+        .and_then(|key| agent.secrets.iter().find(|held| held.key == key))
+        .filter(|held| held.expires_at.is_none_or(|end| end > now))
+        .and_then(|held| PasswordHash::new(&held.hash).ok());
+    Ok(held.map(|hash| Candidate { agent: Arc::clone(agent), hash: Arc::new(hash) }))
 }
 
 /// Which of an agent's secrets a text is: `ags_<key>_<random>`.

@@ -17,10 +17,7 @@ pub(super) async fn prove(app: &App, issuer: &Embedded, shown: Credentials) -> R
         (Some(agents), Some(keeper)) if !issuer.clients.knows(&shown.client_id) => {
             keycloak::prove(app, agents, keeper, shown).await
         }
-        (Some(agents), None) => {
-            let directory = agents.now().map_err(|_| GrantError::Store)?;
-            issuer.clients.prove(Some(&directory), shown, app.now()).await
-        }
+        (Some(agents), None) => issuer.clients.prove(Some(agents), shown, app.now()).await,
         (Some(_), Some(_)) | (None, _) => issuer.clients.prove(None, shown, app.now()).await,
     }
 }

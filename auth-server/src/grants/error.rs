@@ -6,6 +6,7 @@ use token::TokenError;
 use crate::agents::Exhausted;
 use crate::asked::Unread;
 use crate::reply::Reply;
+use crate::validate::Field;
 
 /// Why no token is issued.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +26,9 @@ pub(crate) enum GrantError {
         /// Whether the Basic header was used (RFC 6749 section 5.2 then wants a challenge).
         basic: bool,
     },
+    /// A bearer token of the caller's that is no good, or a secret sent as one (RFC 6750 section 3.1).
+    #[error("the bearer token is not good here")]
+    InvalidBearer,
     /// Nothing of what was asked for is held.
     #[error("the client holds none of the scopes asked for")]
     InvalidScope,
@@ -44,7 +48,7 @@ pub(crate) enum GrantError {
     #[error("{0}")]
     InvalidTarget(&'static str),
     /// The agent may not use this MCP server.
-    #[error("the agent lacks the capability '{0}' that this MCP server asks for")]
+    #[error("the agent, or its token, lacks the capability '{0}' that this MCP server asks for")]
     CapabilityDenied(String),
     /// A budget is used up.
     #[error("{why}")]
@@ -70,7 +74,7 @@ pub(crate) enum GrantError {
 
 impl GrantError {
     /// The answer of RFC 6749 section 5.2.
-    pub(crate) fn reply(&self) -> Reply {
+    pub(crate) fn reply(&self, request_id: Field<'_>) -> Reply {
         let (status, code) = match self {
             // RFC 6749 has no codes for these: its one for what is no request comes nearest.
             GrantError::Unread(Unread::Method(_)) => (405, "invalid_request"),
@@ -81,6 +85,7 @@ impl GrantError {
             GrantError::UnsupportedGrantType => (400, "unsupported_grant_type"),
             GrantError::InvalidScope => (400, "invalid_scope"),
             GrantError::InvalidClient { .. } => (401, "invalid_client"),
+            GrantError::InvalidBearer => (401, "invalid_token"),
             GrantError::UnknownOrg => (404, "not_found"),
             GrantError::InvalidGrant {
                 why: TokenError::Unavailable | TokenError::RevocationUnknown | TokenError::Key(_),
@@ -99,13 +104,17 @@ impl GrantError {
             GrantError::InvalidClient { basic: true } => {
                 reply.header("www-authenticate", "Basic realm=\"oauth\", charset=\"UTF-8\"")
             }
+            GrantError::InvalidBearer => {
+                reply.header("www-authenticate", "Bearer realm=\"oauth\", error=\"invalid_token\"")
+            }
             GrantError::Busy | GrantError::KeeperAway | GrantError::Store => reply.header("retry-after", "1"),
+            GrantError::InvalidGrant { .. } if status == 503 => reply.header("retry-after", "1"),
             GrantError::BudgetExceeded { retry_after, .. } => {
                 reply.header("retry-after", &retry_after.to_string())
             }
             GrantError::Unread(Unread::Method(allow)) => reply.header("allow", allow),
             GrantError::Internal(cause) => {
-                tracing::error!(%cause, "no token could be issued");
+                tracing::error!(request_id = %request_id.printable(), %cause, "no token could be issued");
                 reply
             }
             GrantError::Unread(Unread::TooLarge | Unread::TooSlow | Unread::Broken)

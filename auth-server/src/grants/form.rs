@@ -1,10 +1,15 @@
-//! The token request's body and its Basic header → [`Form`]: the only place that sees them.
+//! The bodies of requests to OAuth endpoints and their Basic header → [`Form`], [`Parameters`]: the only place that
+//! sees them.
+
+use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boot::Secret;
+use catalog::json;
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
+use serde_json::Value;
+use url::form_urlencoded;
 
 use super::error::GrantError;
 use crate::asked::Asked;
@@ -16,11 +21,30 @@ pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-
 pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// The other name of the same: our access tokens are JWTs.
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+/// Names of one server that a request may have.
+const MOST_TARGETS: usize = 8;
+/// Parameters that must be texts, where a JSON object has them.
+const KNOWN: [&str; 12] = [
+    "grant_type",
+    "client_id",
+    "client_secret",
+    "scope",
+    "subject_token",
+    "subject_token_type",
+    "actor_token",
+    "actor_token_type",
+    "requested_token_type",
+    "audience",
+    "resource",
+    "token",
+];
 
 /// A token request, read.
 #[derive(Debug, PartialEq)]
 pub(super) struct Form {
     pub(super) grant: Grant,
+    /// Whom the token is to be for, by the names that were sent, each once.
+    pub(super) targets: Vec<String>,
     /// The scopes asked for, separated by spaces; `None` asks for all.
     pub(super) scope: Option<String>,
 }
@@ -39,8 +63,6 @@ pub(super) enum Grant {
 pub(super) struct Exchange {
     pub(super) subject_token: Secret,
     pub(super) actor_token: Option<Secret>,
-    /// The server's names as they were sent; at least one.
-    pub(super) targets: Vec<String>,
     /// What the client says of itself beside the token.
     pub(super) client: Option<Claimed>,
 }
@@ -63,22 +85,80 @@ pub(crate) struct Credentials {
     pub(crate) basic: bool,
 }
 
-/// The parameters that are read. Others are passed over (RFC 6749 section 3.2).
-#[derive(Default, Deserialize)]
-struct Parameters {
-    grant_type: Option<String>,
-    client_id: Option<String>,
-    client_secret: Option<String>,
-    scope: Option<String>,
-    subject_token: Option<String>,
-    subject_token_type: Option<String>,
-    actor_token: Option<String>,
-    actor_token_type: Option<String>,
-    requested_token_type: Option<String>,
-    #[serde(default, deserialize_with = "one_or_more")]
-    audience: Vec<String>,
-    #[serde(default, deserialize_with = "one_or_more")]
-    resource: Vec<String>,
+/// The parameters of a request to an OAuth endpoint, in their order. Those that nobody asks for are passed over
+/// (RFC 6749 section 3.2).
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// Reads a form or a JSON object.
+    ///
+    /// # Errors
+    /// [`GrantError::Unread`], [`GrantError::InvalidRequest`] with what to change.
+    pub(super) fn read(request: &Asked<'_>) -> Result<Parameters, GrantError> {
+        let bytes = request.body.map_err(GrantError::Unread)?;
+        let text = |bytes: Cow<'_, str>| bytes.into_owned();
+        match request.media_type().as_deref() {
+            Some("application/x-www-form-urlencoded") => Ok(Parameters(
+                form_urlencoded::parse(bytes).map(|(name, value)| (text(name), text(value))).collect(),
+            )),
+            Some("application/json") => Parameters::from_json(bytes).ok_or(GrantError::InvalidRequest(
+                "the body is not a JSON object of texts with each name once",
+            )),
+            Some(_) => Err(GrantError::InvalidRequest("send a form or a JSON object")),
+            None => Err(GrantError::InvalidRequest("send one Content-Type: a form or JSON")),
+        }
+    }
+
+    fn from_json(bytes: &[u8]) -> Option<Parameters> {
+        let Ok(Value::Object(members)) = json::read(bytes) else { return None };
+        let mut read = Vec::new();
+        for (name, value) in members {
+            match value {
+                Value::Null => {}
+                Value::String(value) => read.push((name, value)),
+                Value::Array(values) => {
+                    for value in values {
+                        let Value::String(value) = value else { return None };
+                        read.push((name.clone(), value));
+                    }
+                }
+                // What is not ours may be anything.
+                _ if !KNOWN.contains(&&*name) => {}
+                _ => return None,
+            }
+        }
+        Some(Parameters(read))
+    }
+
+    /// A parameter that may come once (RFC 6749 section 3.2).
+    ///
+    /// # Errors
+    /// [`GrantError::InvalidRequest`] when it came twice.
+    pub(super) fn take(&mut self, name: &str) -> Result<Option<String>, GrantError> {
+        let mut found = self.all(name).into_iter();
+        match (found.next(), found.next()) {
+            (found, None) => Ok(found),
+            (_, Some(_)) => Err(GrantError::InvalidRequest("a parameter was sent more than once")),
+        }
+    }
+
+    /// A parameter that may come more than once.
+    fn all(&mut self, name: &str) -> Vec<String> {
+        self.0.extract_if(.., |(held, _)| held == name).map(|(_, value)| value).collect()
+    }
+
+    /// The credentials that came along, in the body or in a Basic header: none, a name alone, or both halves.
+    ///
+    /// # Errors
+    /// Those of [`credentials`] and [`basic`].
+    pub(super) fn claimed(&mut self, authorization: Field<'_>) -> Result<Option<Claimed>, GrantError> {
+        let basic = basic(authorization)?;
+        match (self.take("client_id")?, self.take("client_secret")?, basic) {
+            (None, None, None) => Ok(None),
+            (Some(name), None, None) => Ok(Some(Claimed::Name(name))),
+            (id, secret, basic) => Ok(Some(Claimed::Credentials(credentials(id, secret, basic)?))),
+        }
+    }
 }
 
 impl Form {
@@ -88,129 +168,73 @@ impl Form {
     /// [`GrantError::Unread`], [`GrantError::InvalidRequest`] with what to change, [`GrantError::UnsupportedGrantType`],
     /// [`GrantError::InvalidClient`] when no secret was sent.
     pub(super) fn read(request: &Asked<'_>) -> Result<Form, GrantError> {
-        let bytes = request.body.map_err(GrantError::Unread)?;
-        let mut body = match body_kind(request)? {
-            Kind::Form => Parameters::from_form(bytes)?,
-            Kind::Json => serde_json::from_slice(bytes).map_err(|_| {
-                GrantError::InvalidRequest("the body is not a JSON object of texts with each name once")
-            })?,
-        };
-        let basic = basic(request.authorization)?;
-        let scope = body.scope.take().filter(|scope| !scope.trim().is_empty());
-        let grant = match body.grant_type.as_deref() {
-            Some("client_credentials") => {
-                Grant::ClientCredentials(credentials(body.client_id, body.client_secret, basic)?)
+        let mut parameters = Parameters::read(request)?;
+        let scope = parameters.take("scope")?.filter(|scope| !scope.trim().is_empty());
+        let targets = targets(&mut parameters)?;
+        let grant_type = parameters.take("grant_type")?;
+        let claimed = parameters.claimed(request.authorization)?;
+        let grant = match (grant_type.as_deref(), claimed) {
+            (Some("client_credentials"), Some(Claimed::Credentials(credentials))) => {
+                Grant::ClientCredentials(credentials)
             }
-            Some(TOKEN_EXCHANGE) => Grant::TokenExchange(Box::new(exchange(body, basic)?)),
-            Some(_) => return Err(GrantError::UnsupportedGrantType),
-            None => return Err(GrantError::InvalidRequest("grant_type is missing")),
+            (Some("client_credentials"), Some(Claimed::Name(_)) | None) => {
+                return Err(GrantError::InvalidClient { basic: false });
+            }
+            (Some(TOKEN_EXCHANGE), claimed) => {
+                Grant::TokenExchange(Box::new(exchange(&mut parameters, claimed)?))
+            }
+            (Some(_), _) => return Err(GrantError::UnsupportedGrantType),
+            (None, _) => return Err(GrantError::InvalidRequest("grant_type is missing")),
         };
-        Ok(Form { grant, scope })
+        if targets.is_empty() && matches!(grant, Grant::TokenExchange(_)) {
+            return Err(GrantError::InvalidRequest("name the MCP server, in audience or resource"));
+        }
+        Ok(Form { grant, targets, scope })
     }
 }
 
-fn exchange(body: Parameters, basic: Option<Credentials>) -> Result<Exchange, GrantError> {
-    let missing = |name| GrantError::InvalidRequest(name);
-    let subject_token = body.subject_token.ok_or(missing("subject_token is missing"))?;
+/// RFC 8693 section 2.1 and RFC 8707 section 2: these two may come more than once.
+fn targets(parameters: &mut Parameters) -> Result<Vec<String>, GrantError> {
+    let (audience, resource) = (parameters.all("audience"), parameters.all("resource"));
+    let mut targets: Vec<String> = Vec::new();
+    for name in audience.into_iter().chain(resource) {
+        if !name.is_empty() && !targets.contains(&name) {
+            targets.push(name);
+        }
+        if targets.len() > MOST_TARGETS {
+            return Err(GrantError::InvalidRequest("a token is bound to one server: too many were named"));
+        }
+    }
+    Ok(targets)
+}
+
+fn exchange(parameters: &mut Parameters, client: Option<Claimed>) -> Result<Exchange, GrantError> {
+    let subject_token =
+        parameters.take("subject_token")?.ok_or(GrantError::InvalidRequest("subject_token is missing"))?;
     let typed = |kind: &Option<String>| matches!(kind.as_deref(), Some(ACCESS_TOKEN | JWT));
-    if !typed(&body.subject_token_type) {
+    if !typed(&parameters.take("subject_token_type")?) {
         return Err(GrantError::InvalidRequest(
             "subject_token_type must be urn:ietf:params:oauth:token-type:access_token",
         ));
     }
+    let (actor_token, actor_type) = (parameters.take("actor_token")?, parameters.take("actor_token_type")?);
     // RFC 8693 section 2.1: required with an actor_token, and not to be sent without one.
-    if body.actor_token.is_some() != body.actor_token_type.is_some()
-        || body.actor_token_type.is_some() && !typed(&body.actor_token_type)
-    {
+    if actor_token.is_some() != actor_type.is_some() || actor_type.is_some() && !typed(&actor_type) {
         return Err(GrantError::InvalidRequest(
             "actor_token and actor_token_type (…:token-type:access_token) go together",
         ));
     }
-    if body.requested_token_type.is_some() && !typed(&body.requested_token_type) {
+    let requested = parameters.take("requested_token_type")?;
+    if requested.is_some() && !typed(&requested) {
         return Err(GrantError::InvalidRequest("only access tokens are issued: requested_token_type"));
     }
-    let targets: Vec<String> =
-        body.audience.into_iter().chain(body.resource).filter(|name| !name.is_empty()).collect();
-    if targets.is_empty() {
-        return Err(GrantError::InvalidRequest("name the MCP server, in audience or resource"));
-    }
-    let client = match (body.client_id, body.client_secret, basic) {
-        (Some(name), None, None) => Some(Claimed::Name(name)),
-        (None, None, None) => None,
-        (id, secret, basic) => Some(Claimed::Credentials(credentials(id, secret, basic)?)),
-    };
-    let (subject_token, actor_token) = (Secret::new(subject_token), body.actor_token.map(Secret::new));
-    Ok(Exchange { subject_token, actor_token, targets, client })
-}
-
-impl Parameters {
-    fn from_form(body: &[u8]) -> Result<Parameters, GrantError> {
-        let mut read = Parameters::default();
-        for (name, value) in url::form_urlencoded::parse(body) {
-            let place = match name.as_ref() {
-                "grant_type" => &mut read.grant_type,
-                "client_id" => &mut read.client_id,
-                "client_secret" => &mut read.client_secret,
-                "scope" => &mut read.scope,
-                "subject_token" => &mut read.subject_token,
-                "subject_token_type" => &mut read.subject_token_type,
-                "actor_token" => &mut read.actor_token,
-                "actor_token_type" => &mut read.actor_token_type,
-                "requested_token_type" => &mut read.requested_token_type,
-                // RFC 8693 section 2.1: these two may come more than once.
-                "audience" => {
-                    read.audience.push(value.into_owned());
-                    continue;
-                }
-                "resource" => {
-                    read.resource.push(value.into_owned());
-                    continue;
-                }
-                _ => continue,
-            };
-            // RFC 6749 section 3.2: no parameter more than once.
-            if place.replace(value.into_owned()).is_some() {
-                return Err(GrantError::InvalidRequest("a parameter was sent more than once"));
-            }
-        }
-        Ok(read)
-    }
-}
-
-/// A text or a list of texts.
-fn one_or_more<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMore {
-        One(String),
-        More(Vec<String>),
-    }
-    Ok(match Option::deserialize(from)? {
-        None => Vec::new(),
-        Some(OneOrMore::One(one)) => vec![one],
-        Some(OneOrMore::More(more)) => more,
-    })
-}
-
-/// What a body of an OAuth endpoint can be.
-pub(super) enum Kind {
-    Form,
-    Json,
-}
-
-/// Which it is.
-pub(super) fn body_kind(request: &Asked<'_>) -> Result<Kind, GrantError> {
-    match request.media_type().as_deref() {
-        Some("application/x-www-form-urlencoded") => Ok(Kind::Form),
-        Some("application/json") => Ok(Kind::Json),
-        Some(_) => Err(GrantError::InvalidRequest("send a form or a JSON object")),
-        None => Err(GrantError::InvalidRequest("send one Content-Type: a form or JSON")),
-    }
+    let (subject_token, actor_token) = (Secret::new(subject_token), actor_token.map(Secret::new));
+    Ok(Exchange { subject_token, actor_token, client })
 }
 
 /// Puts body and Basic header together. The body wins over a header that names another
 /// client: HTTP libraries attach a Basic of their own, from the URL or a netrc file.
-pub(super) fn credentials(
+fn credentials(
     client_id: Option<String>,
     secret: Option<String>,
     basic: Option<Credentials>,
@@ -231,7 +255,7 @@ pub(super) fn credentials(
 }
 
 /// RFC 7617, with both halves form-encoded first (RFC 6749 section 2.3.1).
-pub(super) fn basic(authorization: Field<'_>) -> Result<Option<Credentials>, GrantError> {
+fn basic(authorization: Field<'_>) -> Result<Option<Credentials>, GrantError> {
     let malformed = GrantError::InvalidRequest("the Authorization header is not Basic credentials");
     let header = match authorization {
         Field::Absent => return Ok(None),

@@ -1,19 +1,19 @@
 //! Signs access tokens (RFC 9068), for an [`Authorization`] and for nothing else.
 
 use serde_json::{Map, Value, json};
+use store::directory::AgentIdentity;
 use token::Signer;
 
 use super::error::GrantError;
 use super::form::ACCESS_TOKEN;
 use super::narrow::Authorization;
-use crate::agents::LINEAGE;
+use crate::agents::{LINEAGE, NARROWED};
 use crate::reply::Reply;
 
 /// The `typ` of our access tokens (RFC 9068 section 2.1).
 pub(super) const TYPE: &str = "at+jwt";
 
 /// An access token and what the client is told of it.
-#[derive(Debug)]
 pub(super) struct Issued(Value);
 
 impl Issued {
@@ -48,8 +48,8 @@ pub(super) fn issue(
     match permission.agent() {
         Some(agent) => {
             say("sub", agent.subject().into());
-            // The name under which it registers cards: unlike a slug it cannot be guessed or chosen.
-            say("preferred_username", client_id.into());
+            // The name under which it registers cards.
+            say("preferred_username", username(agent).into());
             say("agent_id", agent.agent_id.as_str().into());
             say("tenant", org.into());
         }
@@ -72,6 +72,9 @@ pub(super) fn issue(
     if let Some(groups) = permission.groups() {
         say("groups", groups.into());
     }
+    if permission.is_narrowed() {
+        say(NARROWED, true.into());
+    }
     if let Some(act) = permission.act() {
         say("act", act.clone());
     }
@@ -87,4 +90,13 @@ pub(super) fn issue(
         answer["issued_token_type"] = ACCESS_TOKEN.into();
     }
     Ok(Issued(answer))
+}
+
+/// The one username of an agent. Ours are ids, which nobody can choose; a client of Keycloak has the name that
+/// Keycloak's own tokens give it, since some person may be called like the client.
+fn username(agent: &AgentIdentity) -> String {
+    match agent.client_id == agent.agent_id {
+        true => agent.agent_id.clone(),
+        false => format!("service-account-{}", agent.client_id),
+    }
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use access::Asker;
 use serde::Deserialize;
 use store::StoreError;
-use store::directory::{AgentIdentity, AgentStatus, Budget, Done, Wish};
+use store::directory::{AgentChanges, AgentIdentity, AgentStatus, Budget, Done, Wish};
 use token::Claims;
+use tokio::sync::Semaphore;
 
 use super::client::Party;
 use super::error::GrantError;
@@ -19,6 +20,8 @@ use crate::app::App;
 
 /// How long Keycloak may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many sign-ins may wait for it.
+const PLACES: usize = 64;
 /// More bytes than its answer has.
 const MOST_ANSWER: usize = 256 * 1024;
 
@@ -28,6 +31,8 @@ pub(crate) struct Keeper {
     /// Group → capabilities.
     table: BTreeMap<String, Vec<String>>,
     http: reqwest::Client,
+    /// Sign-ins that may wait for Keycloak at once: one more is told to come back.
+    places: Semaphore,
 }
 
 #[derive(Deserialize)]
@@ -41,11 +46,18 @@ impl Keeper {
     pub(super) fn build(token_url: &str, table: &BTreeMap<String, Vec<String>>) -> Result<Keeper, String> {
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
+            // Nothing else reads the environment: no proxy that it names shall see a secret.
+            .no_proxy()
             // A secret is sent to the address that was configured, and to no other.
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map_err(|fault| fault.to_string())?;
-        Ok(Keeper { token_url: token_url.to_owned(), table: table.clone(), http })
+        Ok(Keeper {
+            token_url: token_url.to_owned(),
+            table: table.clone(),
+            http,
+            places: Semaphore::new(PLACES),
+        })
     }
 
     /// What these groups let an agent do.
@@ -64,6 +76,7 @@ impl Keeper {
 
     /// Keycloak's token for these credentials; `None` when it does not know them.
     async fn sign_in(&self, shown: &Credentials) -> Result<Option<String>, GrantError> {
+        let Ok(_place) = self.places.try_acquire() else { return Err(GrantError::Busy) };
         let form = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
             .append_pair("client_id", &shown.client_id)
@@ -76,7 +89,7 @@ impl Keeper {
         };
         let request = self.http.post(&self.token_url).body(form);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let answer = request.send().await.map_err(away)?;
+        let mut answer = request.send().await.map_err(away)?;
         match answer.status().as_u16() {
             200 => {}
             400 | 401 | 403 => return Ok(None),
@@ -85,9 +98,12 @@ impl Keeper {
                 return Err(GrantError::KeeperAway);
             }
         }
-        let bytes = answer.bytes().await.map_err(away)?;
-        if bytes.len() > MOST_ANSWER {
-            return Err(GrantError::KeeperAway);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(away)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MOST_ANSWER {
+                return Err(GrantError::KeeperAway);
+            }
         }
         let signed: Signed = serde_json::from_slice(&bytes).map_err(|_| GrantError::KeeperAway)?;
         Ok(Some(signed.access_token))
@@ -135,8 +151,10 @@ async fn provisioned(
     agents: &Agents,
     keeper: &Keeper,
     client_id: &str,
-    groups: Vec<String>,
+    mut groups: Vec<String>,
 ) -> Result<Option<Arc<AgentIdentity>>, GrantError> {
+    // Keycloak promises no order.
+    groups.sort();
     let capabilities = keeper.capabilities(&groups);
     // Whether it is suspended, others may have said.
     agents.now().map_err(|_| GrantError::Store)?;
@@ -150,12 +168,15 @@ async fn provisioned(
             Some(agent) if agent.capabilities == capabilities && agent.groups == groups => {
                 return Ok(Some(agent));
             }
-            Some(agent) => {
-                let mut changed = AgentIdentity::clone(&agent);
-                (changed.capabilities, changed.groups) = (capabilities.clone(), groups.clone());
-                changed.updated_at = now;
-                Wish::ReplaceAgent { agent: Box::new(changed), version: agent.version }
-            }
+            Some(agent) => Wish::AmendAgent {
+                agent_id: agent.agent_id.clone(),
+                version: None,
+                changes: Box::new(AgentChanges {
+                    capabilities: Some(capabilities.clone()).filter(|held| *held != agent.capabilities),
+                    groups: Some(groups.clone()).filter(|held| *held != agent.groups),
+                    ..AgentChanges::default()
+                }),
+            },
             None if capabilities.is_empty() => return Ok(None),
             None => Wish::CreateAgent {
                 agent: Box::new(AgentIdentity {

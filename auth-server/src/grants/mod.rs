@@ -8,6 +8,7 @@ mod client;
 mod client_credentials;
 mod error;
 mod form;
+mod introspect;
 mod issue;
 mod keycloak;
 mod narrow;
@@ -102,6 +103,26 @@ impl Embedded {
         })
     }
 
+    /// Whether a name is the issuer's own, in either of its spellings.
+    pub(crate) fn is_own_name(&self, name: &str) -> bool {
+        let name = name.trim_end_matches('/');
+        let older = format!("/orgs/{}/api/v1", self.org);
+        let older = self.name.strip_suffix(&older).map(|base| format!("{base}/t/{}/api/v1", self.org));
+        name == self.name || Some(name) == older.as_deref()
+    }
+
+    /// Whether a base token is what is asked for: one for us, or for what lives behind this gateway and is known
+    /// to the policy alone. What the directory knows has tokens of its own.
+    fn is_for_us(&self, public_url: &str, name: &str) -> bool {
+        if self.is_own_name(name) {
+            return true;
+        }
+        let known = self.agents.as_ref().is_some_and(|agents| agents.known().target(name).is_some());
+        let behind =
+            name.strip_prefix(public_url).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        behind && !known
+    }
+
     /// What `token::verify` must know to believe this issuer's tokens.
     pub(crate) fn as_issuer(&self) -> &token::Issuer {
         &self.believed
@@ -134,7 +155,7 @@ pub(crate) async fn answer(app: &App, org: &str, call: GrantCall, asked: &Asked<
         Some(issuer) => match (call, &issuer.agents) {
             (GrantCall::Token, _) => token(app, issuer, asked, &mut trail).await,
             (GrantCall::Revoke, Some(agents)) => revoke::revoke(app, issuer, agents, asked, &mut trail).await,
-            (GrantCall::Introspect, Some(agents)) => revoke::introspect(app, issuer, agents, asked).await,
+            (GrantCall::Introspect, Some(agents)) => introspect::introspect(app, issuer, agents, asked).await,
             (GrantCall::Revoke | GrantCall::Introspect, None) => Err(GrantError::UnknownOrg),
         },
     };
@@ -148,7 +169,7 @@ pub(crate) async fn answer(app: &App, org: &str, call: GrantCall, asked: &Asked<
         Err(fault) => {
             app.metrics.grants_refused.inc();
             trail.record(app, asked, "refused", Some(fault.to_string()));
-            fault.reply()
+            fault.reply(asked.request_id)
         }
     }
 }
@@ -163,17 +184,21 @@ async fn token(
     let scope = form.scope.as_deref();
     let permission = match form.grant {
         Grant::ClientCredentials(shown) => {
+            // RFC 8707 section 2: a token is never for more than was asked for.
+            if !form.targets.iter().all(|name| issuer.is_for_us(&app.public_url, name)) {
+                return Err(GrantError::InvalidTarget(
+                    "sign in first, then exchange the token for one for this server",
+                ));
+            }
             let party = client_credentials::prove(app, issuer, shown).await?;
             narrow::sign_in(party, scope, &app.policy.current(), issuer.lifetime)?
         }
         Grant::TokenExchange(exchange) => {
             let agents = issuer.agents.as_ref().ok_or(GrantError::UnsupportedGrantType)?;
-            trail.is_exchange(&agents.known(), &exchange.targets);
+            trail.is_exchange(&agents.known(), &form.targets);
             let parties = token_exchange::prove(app, issuer, agents, &exchange).await?;
             trail.is_of(&parties.subject.agent);
-            let (subject, actor) = (&parties.subject, parties.actor.as_ref());
-            let directory = agents.now().map_err(|_| GrantError::Store)?;
-            narrow::exchange(agents, &directory, subject, actor, (&exchange.targets, scope), app.now())?
+            narrow::exchange(agents, &parties, &form.targets, scope, app.now())?
         }
     };
     let issued = issuer.issue(app, &permission)?;

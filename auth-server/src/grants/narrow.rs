@@ -9,7 +9,8 @@ use token::TokenError;
 
 use super::client::Party;
 use super::error::GrantError;
-use crate::agents::{Agents, ProvenAgent, tokens_left};
+use super::token_exchange::Parties;
+use crate::agents::{Agents, Exhausted, tokens_left};
 
 /// Life of a token bound to an MCP server, at most, in seconds.
 const MOST_EXCHANGED: u64 = 600;
@@ -20,6 +21,8 @@ pub(super) struct Authorization {
     subject: Subject,
     groups: Option<Vec<String>>,
     scope: ScopeSet,
+    /// Whether an agent asked for certain scopes: the token then never opens more, whatever its groups give.
+    narrowed: bool,
     lifetime: u64,
     bound: Option<Bound>,
 }
@@ -69,6 +72,11 @@ impl Authorization {
         &self.scope
     }
 
+    /// Whether the token's scope bounds what its groups give.
+    pub(super) fn is_narrowed(&self) -> bool {
+        self.narrowed
+    }
+
     /// In seconds.
     pub(super) fn lifetime(&self) -> u64 {
         self.lifetime
@@ -93,9 +101,11 @@ impl Authorization {
 /// Narrows what the party holds to what it asks for; asking for nothing asks for all. A party that asks for
 /// what it once had gets what it still has.
 ///
-/// A token that holds less than the party's groups give carries no groups: groups are mapped to
-/// scopes at each use and would bring all of them back. The price is that such a token sees
-/// nothing that is shown to groups alone.
+/// A client's token that holds less than the client does carries no groups: groups are mapped to scopes at each
+/// use and would bring all of them back. The price is that such a token sees nothing that is shown to groups
+/// alone. An agent's token that was narrowed says so, and never brings more than its `scope` says, so it carries
+/// the groups it has a scope of: an agent that asks for what it had last time loses nothing because a group gives
+/// more by now.
 ///
 /// # Errors
 /// [`GrantError::InvalidScope`] when nothing remains of what was asked for.
@@ -105,61 +115,93 @@ pub(super) fn sign_in(
     policy: &Policy,
     lifetime: u64,
 ) -> Result<Authorization, GrantError> {
-    let (subject, groups, capabilities) = match party {
-        Party::Client(client) => (Subject::Client(client.client_id), client.groups, Vec::new()),
-        Party::Agent(agent) => {
-            let (groups, capabilities) = (agent.groups.clone(), agent.capabilities.clone());
-            (Subject::Agent(agent), groups, capabilities)
+    match party {
+        Party::Client(client) => {
+            let held = policy.scopes_for(&client.groups);
+            let scope = narrowed(held.clone(), asked)?;
+            let groups = held.is_subset(&scope).then_some(client.groups);
+            Ok(Authorization {
+                subject: Subject::Client(client.client_id),
+                groups,
+                scope,
+                narrowed: false,
+                lifetime,
+                bound: None,
+            })
         }
-    };
-    let of_groups = policy.scopes_for(&groups);
-    let held: ScopeSet = capabilities.iter().map(String::as_str).chain(of_groups.iter()).collect();
-    let scope = narrowed(held, asked)?;
-    let whole = of_groups.is_subset(&scope);
-    // An agent without groups has none to say; a client always says its own.
-    let said = whole && (matches!(subject, Subject::Client(_)) || !groups.is_empty());
-    Ok(Authorization { subject, groups: said.then_some(groups), scope, lifetime, bound: None })
+        Party::Agent(agent) => {
+            let of_groups = policy.scopes_for(&agent.groups);
+            let held = agent.capabilities.iter().map(String::as_str).chain(of_groups.iter()).collect();
+            let scope = narrowed(held, asked)?;
+            let fits = |group: &&String| {
+                let given = policy.scopes_for(std::slice::from_ref(*group));
+                asked.is_none() || !given.is_empty() && given.iter().any(|given| scope.contains(given))
+            };
+            let groups: Vec<String> = agent.groups.iter().filter(fits).cloned().collect();
+            let groups = Some(groups).filter(|groups| !groups.is_empty());
+            let narrowed = asked.is_some();
+            Ok(Authorization {
+                subject: Subject::Agent(agent),
+                groups,
+                scope,
+                narrowed,
+                lifetime,
+                bound: None,
+            })
+        }
+    }
 }
 
-/// Binds an agent's token to one MCP server: scope, life and budget, all as of now.
+/// Binds an agent's token to one MCP server: agent, scope, life and budget, all as of now.
 ///
 /// # Errors
 /// [`GrantError::InvalidTarget`], [`GrantError::CapabilityDenied`], [`GrantError::InvalidScope`],
-/// [`GrantError::BudgetExceeded`], [`GrantError::InvalidGrant`] for a subject at the end of its life.
+/// [`GrantError::BudgetExceeded`], [`GrantError::InvalidGrant`] for a subject or actor that may do nothing any
+/// more: it may have been proven a while ago, if a secret came along that had to be compared.
 pub(super) fn exchange(
     agents: &Agents,
-    directory: &Directory,
-    subject: &ProvenAgent,
-    actor: Option<&ProvenAgent>,
-    asked: (&[String], Option<&str>),
+    parties: &Parties,
+    names: &[String],
+    asked: Option<&str>,
     now: u64,
 ) -> Result<Authorization, GrantError> {
-    let (names, scope) = asked;
+    let directory = &*agents.now().map_err(|_| GrantError::Store)?;
+    let of = |which: &'static str| move |why: TokenError| GrantError::InvalidGrant { which, why };
+    let subject = &parties.subject.renewed(directory).map_err(of("subject_token"))?;
+    if let Some(actor) = &parties.actor {
+        actor.renewed(directory).map_err(of("actor_token"))?;
+    }
     let target = target(directory, names)?;
     if let Some(required) = target.required_capability.as_deref().filter(|required| !subject.can(required)) {
         return Err(GrantError::CapabilityDenied(required.to_owned()));
     }
-    let held = target.scopes().filter(|scope| subject.can(scope)).collect();
-    let scope = narrowed(held, scope)?;
+    let scope = narrowed(target.scopes().filter(|scope| subject.can(scope)).collect(), asked)?;
+    if scope.is_empty() && target.scopes().next().is_some() {
+        return Err(GrantError::InvalidScope);
+    }
     let left = subject.token.expires_at.saturating_sub(now);
     if left == 0 {
-        return Err(GrantError::InvalidGrant { which: "subject_token", why: TokenError::Expired });
+        return Err(of("subject_token")(TokenError::Expired));
     }
-    let exceeded =
-        |why: crate::agents::Exhausted| GrantError::BudgetExceeded { why, retry_after: why.retry_after(now) };
+    let exceeded = |why: Exhausted| GrantError::BudgetExceeded { why, retry_after: why.retry_after(now) };
     tokens_left(directory, &subject.agent, now).map_err(exceeded)?;
     // Last: who is refused for something else has not used a call.
     agents.calls.count(&subject.agent, now).map_err(exceeded)?;
-    let act = match actor {
-        None => subject.token.act.clone(),
-        Some(actor) => Some(acting(actor, subject.token.act.as_ref())),
-    };
     Ok(Authorization {
+        lifetime: target.token_lifetime.min(MOST_EXCHANGED).min(left),
+        bound: Some(Bound {
+            audience: audience(target, names),
+            from: subject.token.jti.clone(),
+            // RFC 8693 section 4.1. A base token has no actor yet, so this one is the only one.
+            act: parties.actor.as_ref().map(|actor| {
+                let agent = &actor.agent;
+                json!({"sub": agent.subject(), "client_id": agent.client_id, "agent_id": agent.agent_id})
+            }),
+        }),
         subject: Subject::Agent(Arc::clone(&subject.agent)),
         groups: None,
         scope,
-        lifetime: target.token_lifetime.min(MOST_EXCHANGED).min(left),
-        bound: Some(Bound { audience: audience(target, names), from: subject.token.jti.clone(), act }),
+        narrowed: false,
     })
 }
 
@@ -194,13 +236,4 @@ fn audience(target: &McpTarget, names: &[String]) -> Vec<String> {
         }
     }
     audience
-}
-
-/// The current actor outermost.
-fn acting(actor: &ProvenAgent, before: Option<&Value>) -> Value {
-    let mut act = json!({"sub": actor.agent.subject(), "client_id": actor.agent.client_id});
-    if let Some(before) = before {
-        act["act"] = before.clone();
-    }
-    act
 }

@@ -150,21 +150,27 @@ impl Proof {
         }
     }
 
-    /// What no proof can say of an agent for long: whether the directory is that of now, and whether there is
-    /// budget left for MCP servers. Counters change too often to make proofs void.
+    /// What no proof can say for long of a token of our own: whether it was revoked, whether its agent is active,
+    /// and whether that has budget left for MCP servers.
     fn still_holds(&self, app: &App, target: &Target<'_>, now: u64) -> Result<(), Refusal> {
-        let (Some(agent_id), Some(agents)) = (&self.facts.agent_id, app.agents()) else { return Ok(()) };
-        let directory = agents.now().map_err(Refusal::Token)?;
-        let agent = directory.agent(agent_id).ok_or(Refusal::Token(TokenError::Revoked))?;
-        match target {
-            Target::Registry => Ok(()),
-            Target::Server(_) => tokens_left(&directory, agent, now).map_err(Refusal::Exhausted),
+        let Some(live) = &self.facts.live else { return Ok(()) };
+        let agent = live.look_up(app.agents()).map_err(Refusal::Token)?;
+        match (target, agent) {
+            (Target::Server(_), Some(live)) => {
+                tokens_left(&live.directory, &live.agent, now).map_err(Refusal::Exhausted)
+            }
+            (Target::Registry, _) | (Target::Server(_), None) => Ok(()),
         }
     }
 
-    /// The agent that the token speaks of.
-    pub(super) fn agent_id(&self) -> Option<&str> {
-        self.facts.agent_id.as_deref()
+    /// The agent that the token speaks of, and whether it may still do anything.
+    ///
+    /// # Errors
+    /// Those of [`Live::look_up`].
+    pub(super) fn agent_id(&self, app: &App) -> Result<Option<&str>, TokenError> {
+        let Some(live) = &self.facts.live else { return Ok(None) };
+        live.look_up(app.agents())?;
+        Ok(live.agent_id.as_deref())
     }
 
     fn sealed(&self, app: &App, now: u64) -> Result<FieldValue, TokenError> {

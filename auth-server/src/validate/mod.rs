@@ -76,7 +76,7 @@ pub(crate) async fn bearer(app: &App, authorization: Field<'_>) -> Result<Bearer
     bearer_of(authorization)?;
     let raw = Raw { authorization, ..Raw::default() };
     match proof(app, &raw, app.now()).await {
-        Ok(proof) => Ok(match proof.agent_id() {
+        Ok(proof) => Ok(match proof.agent_id(app)? {
             Some(agent_id) => Bearer::Agent { agent_id: agent_id.to_owned() },
             None => Bearer::Other(proof.who().clone()),
         }),

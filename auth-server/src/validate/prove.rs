@@ -7,7 +7,7 @@ use access::{Policy, Principal};
 use serde_json::{Value, json};
 use token::{Claims, TokenError};
 
-use crate::agents::live_principal;
+use crate::agents::{Live, agents_principal};
 use crate::app::App;
 use crate::reply::{FieldValue, Prepared};
 
@@ -31,23 +31,23 @@ pub(super) async fn prove(
     let verified = token::verify::<Claims, _>(token, &app.issuers, now).await?;
     let policy = app.policy.current();
     let (said, subject) = verified.issuer.principal(&verified.claims, &policy)?;
-    let (who, agent) = match verified.issuer.is_own() {
+    let live = verified.issuer.is_own().then(|| Live::of(&verified.claims));
+    let agent = live.as_ref().map(|live| live.look_up(app.agents())).transpose()?.flatten();
+    let who = match agent {
         // What the directory says now counts, not what it said when the token was made.
-        true => live_principal(app.agents(), &verified.claims, said, &policy)?,
-        false => (said, None),
+        Some(live) => agents_principal(&live.agent, &verified.claims, said, &policy),
+        None => said,
     };
     let method = verified.issuer.method.clone();
-    let agent_id = agent.map(|agent| agent.agent_id.clone());
     let expires_at = verified.expires_at;
-    Proof::new(app, Facts { who, agent_id, policy, subject, method, expires_at }, now, generation)
-        .map(Arc::new)
+    Proof::new(app, Facts { who, live, policy, subject, method, expires_at }, now, generation).map(Arc::new)
 }
 
 /// What a token proved.
 pub(super) struct Facts {
     pub(super) who: Principal,
-    /// The agent of the directory that it speaks of.
-    pub(super) agent_id: Option<String>,
+    /// What a token of our own is looked up by, each time.
+    pub(super) live: Option<Live>,
     /// The policy that mapped the groups: one proof is made by one policy.
     pub(super) policy: Arc<Policy>,
     pub(super) subject: String,

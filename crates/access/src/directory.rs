@@ -18,6 +18,11 @@ pub enum Asker<'a> {
         /// Its id.
         agent_id: &'a str,
     },
+    /// Whoever shows a token that was issued to this client.
+    Holder {
+        /// The client.
+        client_id: &'a str,
+    },
     /// The server itself, for this reason.
     Server(&'static str),
 }
@@ -27,7 +32,7 @@ pub enum Asker<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryPermit {
     by: String,
-    /// The one agent it is for; `None` for everything.
+    /// The one agent or client it is for; `None` for everything.
     own: Option<String>,
 }
 
@@ -53,7 +58,7 @@ impl Asker<'_> {
         let by = match self {
             Asker::Key => "the organisation's key".to_owned(),
             Asker::Server(reason) => (*reason).to_owned(),
-            Asker::Agent { .. } => return Err(DirectoryDenied::Agent),
+            Asker::Agent { .. } | Asker::Holder { .. } => return Err(DirectoryDenied::Agent),
             Asker::Bearer(who) => {
                 if !who.scopes.contains(action.scope()) {
                     return Err(DirectoryDenied::Scope(action));
@@ -64,16 +69,16 @@ impl Asker<'_> {
         Ok(DirectoryPermit { by, own: None })
     }
 
-    /// Decides about what belongs to one agent: its reports and its own words of itself.
+    /// Decides about what belongs to one agent or client: its reports, its own words of itself, its tokens.
     ///
     /// # Errors
     /// As [`Asker::may`], where it is not that agent who asks.
-    pub fn may_as(&self, agent_id: &str) -> Result<DirectoryPermit, DirectoryDenied> {
+    pub fn may_as(&self, id: &str) -> Result<DirectoryPermit, DirectoryDenied> {
         match self {
-            Asker::Agent { agent_id: own } if *own == agent_id => {
-                Ok(DirectoryPermit { by: agent_id.to_owned(), own: Some(agent_id.to_owned()) })
+            Asker::Agent { agent_id: own } | Asker::Holder { client_id: own } if *own == id => {
+                Ok(DirectoryPermit { by: id.to_owned(), own: Some(id.to_owned()) })
             }
-            Asker::Agent { .. } => Err(DirectoryDenied::Agent),
+            Asker::Agent { .. } | Asker::Holder { .. } => Err(DirectoryDenied::Agent),
             Asker::Key | Asker::Bearer(_) | Asker::Server(_) => self.may(DirectoryAction::Write),
         }
     }
@@ -90,9 +95,9 @@ impl DirectoryPermit {
         self.own.is_none()
     }
 
-    /// Whether it opens what belongs to this agent.
-    pub fn is_for(&self, agent_id: &str) -> bool {
-        self.own.as_deref().is_none_or(|own| own == agent_id)
+    /// Whether it opens what belongs to this agent or client.
+    pub fn is_for(&self, id: &str) -> bool {
+        self.own.as_deref().is_none_or(|own| own == id)
     }
 }
 

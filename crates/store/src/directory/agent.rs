@@ -121,3 +121,109 @@ impl AgentIdentity {
         self.capabilities.iter().any(|held| held == capability)
     }
 }
+
+/// What is to be different about an agent; what is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AgentChanges {
+    /// See [`AgentIdentity::name`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// See [`AgentIdentity::description`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// See [`AgentIdentity::kind`].
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// See [`AgentIdentity::status`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<AgentStatus>,
+    /// See [`AgentIdentity::capabilities`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Vec<String>>,
+    /// See [`AgentIdentity::groups`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups: Option<Vec<String>>,
+    /// A limit of its budget; an inner `None` takes it away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens_per_day: Option<Limit>,
+    /// The same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_api_calls_per_hour: Option<Limit>,
+    /// See [`AgentIdentity::owner`]; empty is nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// See [`AgentIdentity::jwks_uri`]; empty is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
+    /// Today's counter of model tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens_used_today: Option<u64>,
+    /// Another secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<NewSecret>,
+}
+
+/// A limit, or that there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// So much.
+    AtMost(u64),
+    /// No limit.
+    None,
+}
+
+/// Another secret in the place of the newest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewSecret {
+    /// The secret.
+    pub hash: SecretHash,
+    /// When the newest one before ends, in seconds since the epoch; `None` is at once. Those before it end in any case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_ends: Option<u64>,
+}
+
+impl Limit {
+    fn of(self) -> Option<u64> {
+        match self {
+            Limit::AtMost(most) => Some(most),
+            Limit::None => None,
+        }
+    }
+}
+
+impl AgentChanges {
+    /// The agent with these changes.
+    pub fn made(&self, agent: &AgentIdentity) -> AgentIdentity {
+        let mut agent = agent.clone();
+        let set = |place: &mut String, new: &Option<String>| {
+            if let Some(new) = new {
+                place.clone_from(new);
+            }
+        };
+        set(&mut agent.name, &self.name);
+        set(&mut agent.description, &self.description);
+        set(&mut agent.kind, &self.kind);
+        agent.status = self.status.unwrap_or(agent.status);
+        agent.capabilities = self.capabilities.clone().unwrap_or(agent.capabilities);
+        agent.groups = self.groups.clone().unwrap_or(agent.groups);
+        let budget = &mut agent.budget;
+        budget.max_tokens_per_day = self.max_tokens_per_day.map_or(budget.max_tokens_per_day, Limit::of);
+        budget.max_api_calls_per_hour =
+            self.max_api_calls_per_hour.map_or(budget.max_api_calls_per_hour, Limit::of);
+        let optional = |place: &mut Option<String>, new: &Option<String>| {
+            if let Some(new) = new {
+                *place = Some(new.clone()).filter(|new| !new.is_empty());
+            }
+        };
+        optional(&mut agent.owner, &self.owner);
+        optional(&mut agent.jwks_uri, &self.jwks_uri);
+        if let Some(NewSecret { hash, before_ends }) = &self.secret {
+            let newest = agent.secrets.iter().rfind(|held| held.expires_at.is_none()).cloned();
+            let before = before_ends.and_then(|end| Some(SecretHash { expires_at: Some(end), ..newest? }));
+            agent.secrets = before.into_iter().chain([hash.clone()]).collect();
+        }
+        agent
+    }
+}

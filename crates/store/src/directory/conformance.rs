@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use access::{Asker, DirectoryAction, DirectoryPermit};
 
 use super::{
-    AgentIdentity, AgentStatus, Budget, DAY, Directory, DirectoryStore, Done, McpTarget, SecretHash, Wish,
+    AgentChanges, AgentIdentity, AgentStatus, Budget, DAY, Directory, DirectoryStore, Done, McpTarget,
+    SecretHash, Wish,
 };
 use crate::{Clock, StoreError};
 
@@ -170,11 +171,10 @@ async fn keeps_and_finds(store: &dyn DirectoryStore) {
     for found in [now.agent("agt_first"), now.client("client-first"), now.agent_named("first")] {
         assert_eq!(found, Some(&made), "what is acknowledged is shown");
     }
-    let mut changed = agent("first");
-    (changed.status, changed.slug, changed.client_id) = (AgentStatus::Suspended, "x".into(), "y".into());
-    let replace = Wish::ReplaceAgent { agent: Box::new(changed), version: made.version };
-    let replaced = agent_of(store.write(&all_of_it(), replace).await.expect("kept"));
-    assert_eq!((&*replaced.slug, &*replaced.client_id), ("first", "client-first"), "names stay");
+    let suspend = AgentChanges { status: Some(AgentStatus::Suspended), ..AgentChanges::default() };
+    let amended = store.write(&all_of_it(), amend("agt_first", Some(made.version), suspend)).await;
+    let amended = agent_of(amended.expect("kept"));
+    assert_eq!((&*amended.slug, &*amended.client_id), ("first", "client-first"), "names stay");
     assert!(!store.directory().agent("agt_first").expect("there").is_active());
     let describe = Wish::DescribeAgent {
         agent_id: "agt_first".to_owned(),
@@ -185,16 +185,19 @@ async fn keeps_and_finds(store: &dyn DirectoryStore) {
     };
     let described = agent_of(store.write(&own("agt_first"), describe).await.expect("kept"));
     assert_eq!((&*described.name, described.status), ("Mine", AgentStatus::Suspended));
+    assert_eq!(described.version, amended.version, "an agent cannot get in its keepers' way");
     assert!(!described.holds("write:data"), "a wish is not a grant");
     let usage = store.write(&own("agt_first"), report("agt_first", 5, None)).await.expect("kept");
     assert_eq!(usage, Done::Usage(5));
-    let remove = || Wish::RemoveAgent { agent_id: "agt_first".to_owned() };
+    let remove = || Wish::RemoveAgent { agent_id: "agt_first".to_owned(), version: None };
     store.write(&all_of_it(), remove()).await.expect("removed");
     let gone = store.directory();
     assert!(gone.agent("agt_first").is_none() && gone.client("client-first").is_none());
     assert!(gone.agent_named("first").is_none() && gone.usage("agt_first").is_none());
     let again = store.write(&all_of_it(), remove()).await;
     assert!(matches!(again, Err(StoreError::Absent(_))), "nothing to remove");
+    let heir = store.write(&all_of_it(), create("first")).await;
+    assert!(matches!(heir, Err(StoreError::Taken(_))), "a slug is never given again");
     let absent = store.write(&own("agt_first"), report("agt_first", 1, None)).await;
     assert!(matches!(absent, Err(StoreError::Absent(_))), "nobody to count for");
     assert_eq!(store.directory().number(), gone.number(), "a refused wish is no change");
@@ -243,17 +246,17 @@ async fn gives_target_names_once(store: &dyn DirectoryStore) {
     let second = target_of(store.write(&all_of_it(), create_target(target("u"))).await.expect("kept"));
     let mut greedy = target("u");
     greedy.aliases.push("urn:mcp:t".to_owned());
-    let greedy = Wish::ReplaceTarget { target: Box::new(greedy), version: second.version };
+    let greedy = amend_target(greedy, second.version);
     assert!(matches!(store.write(&all_of_it(), greedy).await, Err(StoreError::Taken(_))));
     assert_eq!(store.directory().target("urn:mcp:t"), Some(&kept), "a refusal changes nothing");
     let mut moved = target("u");
     moved.aliases = vec!["urn:mcp:moved".to_owned()];
-    let moved = Wish::ReplaceTarget { target: Box::new(moved), version: second.version };
+    let moved = amend_target(moved, second.version);
     let moved = target_of(store.write(&all_of_it(), moved).await.expect("kept"));
     let now = store.directory();
     assert!(now.target("urn:mcp:u").is_none(), "a name that was given up leads nowhere");
     assert_eq!(now.target("urn:mcp:moved"), Some(&moved));
-    let remove = || Wish::RemoveTarget { id: "mcp_u".to_owned() };
+    let remove = || Wish::RemoveTarget { id: "mcp_u".to_owned(), version: None };
     store.write(&all_of_it(), remove()).await.expect("removed");
     assert!(matches!(store.write(&all_of_it(), remove()).await, Err(StoreError::Absent(_))));
     assert!(store.directory().target("urn:mcp:moved").is_none());
@@ -262,7 +265,10 @@ async fn gives_target_names_once(store: &dyn DirectoryStore) {
 
 async fn refuses_what_is_stale(store: &dyn DirectoryStore) {
     let held = store.directory().agent("agt_a").expect("there").version;
-    let replace = |version| Wish::ReplaceAgent { agent: Box::new(agent("a")), version };
+    let replace = |version| {
+        let changes = AgentChanges { name: Some(format!("{version} again")), ..AgentChanges::default() };
+        amend("agt_a", Some(version), changes)
+    };
     let kept = kept_of_two(store, replace(held), replace(held)).await;
     assert_eq!(kept, 1, "a lost update is refused");
     let now = store.directory().agent("agt_a").expect("there").version;
@@ -272,25 +278,23 @@ async fn refuses_what_is_stale(store: &dyn DirectoryStore) {
         "and the version it has now is named: {stale:?}"
     );
     let held = store.directory().target("mcp_t").expect("there").version;
-    let stale = Wish::ReplaceTarget { target: Box::new(target("t")), version: held - 1 };
+    let stale = amend_target(target("t"), held - 1);
     assert!(matches!(store.write(&all_of_it(), stale).await, Err(StoreError::Changed { .. })));
-    let absent = Wish::ReplaceAgent { agent: Box::new(agent("nobody")), version: held };
+    let absent = amend("agt_nobody", None, AgentChanges::default());
     assert!(matches!(store.write(&all_of_it(), absent).await, Err(StoreError::Absent(_))));
-    let absent = Wish::ReplaceTarget { target: Box::new(target("nothing")), version: held };
+    let absent = amend_target(target("nothing"), held);
     assert!(matches!(store.write(&all_of_it(), absent).await, Err(StoreError::Absent(_))));
 }
 
 async fn asks_for_the_right_permit(store: &dyn DirectoryStore) {
     let before = store.directory().number();
-    let version = store.directory().agent("agt_a").expect("there").version;
-    let replace = Wish::ReplaceAgent { agent: Box::new(agent("a")), version };
     for wish in [
         create("c"),
-        replace,
-        Wish::RemoveAgent { agent_id: "agt_a".to_owned() },
-        Wish::SetUsage { agent_id: "agt_a".to_owned(), tokens: 0 },
+        amend("agt_a", None, AgentChanges { name: Some("c".to_owned()), ..AgentChanges::default() }),
+        Wish::RemoveAgent { agent_id: "agt_a".to_owned(), version: None },
+        set_usage("agt_a", 0),
         create_target(target("c")),
-        Wish::RemoveTarget { id: "mcp_t".to_owned() },
+        Wish::RemoveTarget { id: "mcp_t".to_owned(), version: None },
         Wish::SetAdminKey { hash: "00".to_owned(), before: None },
         report("agt_twin", 1, None),
         revoke("agt_twin", "x", MIDNIGHT + DAY),
@@ -334,22 +338,20 @@ async fn counts_to_the_token(store: &Arc<dyn DirectoryStore>) {
 }
 
 async fn counts_by_days(store: &dyn DirectoryStore, now: &AtomicU64) {
-    let set = |tokens| Wish::SetUsage { agent_id: "agt_a".to_owned(), tokens };
+    let set = |tokens| set_usage("agt_a", tokens);
     let counted = async |tokens, run| store.write(&own("agt_a"), report("agt_a", tokens, run)).await;
     let midnight = MIDNIGHT + DAY;
     now.store(midnight - 1, Ordering::Relaxed);
-    assert_eq!(store.write(&all_of_it(), set(10)).await.expect("set"), Done::Usage(10));
+    store.write(&all_of_it(), set(10)).await.expect("set");
+    assert_eq!(used(&store.directory(), "agt_a", midnight - 1), 10);
     assert_eq!(counted(5, Some("late")).await.expect("kept"), Done::Usage(15), "the last second of a day");
     now.store(midnight, Ordering::Relaxed);
     assert_eq!(used(&store.directory(), "agt_a", midnight), 0, "a day begins at 00:00 UTC with nothing");
     assert_eq!(counted(5, Some("late")).await.expect("answered"), Done::Usage(0), "a repeat over midnight");
     assert_eq!(counted(2, None).await.expect("kept"), Done::Usage(2));
     assert_eq!(used(&store.directory(), "agt_a", midnight - 1), 15, "yesterday stays");
-    assert_eq!(
-        store.write(&all_of_it(), set(0)).await.expect("set"),
-        Done::Usage(0),
-        "and today can be reset"
-    );
+    store.write(&all_of_it(), set(0)).await.expect("set");
+    assert_eq!(used(&store.directory(), "agt_a", midnight), 0, "and today can be reset");
 }
 
 async fn swaps_the_key(store: &dyn DirectoryStore) {
@@ -369,20 +371,24 @@ async fn swaps_the_key(store: &dyn DirectoryStore) {
 }
 
 async fn bumps_rights(store: &dyn DirectoryStore, rights: &AtomicU64) {
-    let version = store.directory().agent("agt_a").expect("there").version;
+    let groups = |name: &str| {
+        let changes = AgentChanges { groups: Some(vec![name.to_owned()]), ..AgentChanges::default() };
+        amend("agt_a", None, changes)
+    };
     let soon = MIDNIGHT + 3 * DAY;
     for (wish, bump) in [
         (create("r"), 0),
         (report("agt_r", 5, None), 0),
-        (Wish::SetUsage { agent_id: "agt_r".to_owned(), tokens: 0 }, 0),
+        (set_usage("agt_r", 0), 0),
         (create_target(target("r")), 0),
-        (Wish::RemoveTarget { id: "mcp_r".to_owned() }, 0),
-        (Wish::ReplaceAgent { agent: Box::new(agent("a")), version }, 1),
-        (Wish::ReplaceAgent { agent: Box::new(agent("a")), version }, 0),
-        (revoke("agt_r", "kept", soon), 1),
+        (Wish::RemoveTarget { id: "mcp_r".to_owned(), version: None }, 0),
+        (groups("one"), 1),
+        (groups("one"), 0),
+        (groups("two"), 1),
         (revoke("agt_r", "kept", soon), 0),
-        (Wish::RemoveAgent { agent_id: "agt_r".to_owned() }, 1),
-        (Wish::RemoveAgent { agent_id: "agt_r".to_owned() }, 0),
+        (revoke("agt_r", "kept", soon), 0),
+        (Wish::RemoveAgent { agent_id: "agt_r".to_owned(), version: None }, 1),
+        (Wish::RemoveAgent { agent_id: "agt_r".to_owned(), version: None }, 0),
     ] {
         let before = rights.load(Ordering::Acquire);
         let _ = store.write(&all_of_it(), wish.clone()).await;
@@ -419,8 +425,23 @@ async fn kept_of_two(store: &dyn DirectoryStore, one: Wish, other: Wish) -> usiz
     usize::from(one.is_ok()) + usize::from(other.is_ok())
 }
 
-fn revoke(agent_id: &str, jti: &str, expires_at: u64) -> Wish {
-    Wish::Revoke { agent_id: agent_id.to_owned(), jti: jti.to_owned(), expires_at }
+fn amend(agent_id: &str, version: Option<u64>, changes: AgentChanges) -> Wish {
+    Wish::AmendAgent { agent_id: agent_id.to_owned(), version, changes: Box::new(changes) }
+}
+
+fn set_usage(agent_id: &str, tokens: u64) -> Wish {
+    let changes = AgentChanges { tokens_used_today: Some(tokens), ..AgentChanges::default() };
+    amend(agent_id, None, changes)
+}
+
+fn amend_target(described: McpTarget, version: u64) -> Wish {
+    let id = described.id.clone();
+    let described = Some(Box::new(described));
+    Wish::AmendTarget { id, version: Some(version), described, introspection_hash: None }
+}
+
+fn revoke(client_id: &str, jti: &str, expires_at: u64) -> Wish {
+    Wish::Revoke { client_id: client_id.to_owned(), jti: jti.to_owned(), expires_at }
 }
 
 fn used(directory: &Directory, agent_id: &str, now: u64) -> u64 {

@@ -204,6 +204,10 @@ impl DirectoryStore for Kept {
         self.shared.latest.subscribe()
     }
 
+    fn lag(&self) -> Duration {
+        self.shared.health().newest.map_or(Duration::ZERO, |newest| newest.elapsed())
+    }
+
     fn status(&self) -> Status {
         let health = self.shared.health();
         // Its sender goes with the keeper.

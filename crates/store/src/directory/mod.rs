@@ -21,12 +21,13 @@ mod whole;
 mod wish;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::DirectoryPermit;
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-pub use agent::{AgentIdentity, AgentStatus, Budget, SecretHash};
+pub use agent::{AgentChanges, AgentIdentity, AgentStatus, Budget, Limit, NewSecret, SecretHash};
 pub use file::{FOLD_AFTER, open_file, open_file_folding};
 pub use picture::Directory;
 pub use postgres::{PostgresDirectoryOptions, open_postgres};
@@ -61,6 +62,9 @@ pub trait DirectoryStore: Send + Sync {
 
     /// Tells the number of the latest change, whenever it grows.
     fn follow(&self) -> watch::Receiver<u64>;
+
+    /// For how long it has not been known whether others wrote; nothing where nobody else can.
+    fn lag(&self) -> Duration;
 
     /// How it is doing.
     fn status(&self) -> Status;

@@ -20,7 +20,7 @@ pub struct Directory {
     pub(super) agents: HashTrieMapSync<String, Arc<AgentIdentity>>,
     /// Client id → id.
     clients: HashTrieMapSync<String, String>,
-    /// Slug → id.
+    /// Slug → id, also of agents that are gone: a `sub` is never given again (OpenID Connect Core section 2).
     slugs: HashTrieMapSync<String, String>,
     pub(super) usage: HashTrieMapSync<String, Arc<Usage>>,
     pub(super) targets: HashTrieMapSync<String, Arc<McpTarget>>,
@@ -52,6 +52,11 @@ impl Directory {
     /// The agent of this id or slug.
     pub fn agent_named(&self, name: &str) -> Option<&Arc<AgentIdentity>> {
         self.agents.get(name).or_else(|| self.agents.get(self.slugs.get(name)?))
+    }
+
+    /// Whether a slug is an agent's, or was one's that is gone.
+    pub fn has_slug(&self, slug: &str) -> bool {
+        self.slugs.contains_key(slug)
     }
 
     /// Every agent, in no order.
@@ -106,29 +111,49 @@ impl Directory {
         let number = self.number + 1;
         let done = match wish {
             Wish::CreateAgent { agent } => Done::Agent(self.create_agent(number, agent)?),
-            Wish::ReplaceAgent { agent, version } => {
-                Done::Agent(self.replace_agent(number, agent, *version)?)
+            Wish::AmendAgent { agent_id, version, changes } => {
+                let old = self.known(agent_id)?.clone();
+                current(agent_id, old.version, *version)?;
+                let mut agent = changes.made(&old);
+                let is_counted = changes.tokens_used_today.is_some();
+                if agent == *old && !is_counted {
+                    return Ok(Applied::Unchanged(Done::Agent(old)));
+                }
+                if let Some(tokens) = changes.tokens_used_today {
+                    let mut usage = self.used_by(agent_id);
+                    usage.set(at, tokens);
+                    self.usage.insert_mut(agent_id.clone(), Arc::new(usage));
+                }
+                if agent != *old {
+                    (agent.updated_at, agent.version) = (at, number);
+                }
+                Done::Agent(self.put_agent(agent))
             }
             Wish::DescribeAgent { agent_id, name, description, declared, jwks_uri } => {
-                let mut agent = AgentIdentity::clone(self.known(agent_id)?);
+                let old = self.known(agent_id)?.clone();
+                let mut agent = AgentIdentity::clone(&old);
                 agent.name.clone_from(name);
                 agent.description = description.clone().unwrap_or(agent.description);
                 agent.declared = declared.clone().unwrap_or(agent.declared);
                 agent.jwks_uri = jwks_uri.clone().or(agent.jwks_uri);
-                (agent.updated_at, agent.version) = (at, number);
+                if agent == *old {
+                    return Ok(Applied::Unchanged(Done::Agent(old)));
+                }
+                agent.updated_at = at;
                 Done::Agent(self.put_agent(agent))
             }
-            Wish::RemoveAgent { agent_id } => {
+            Wish::RemoveAgent { agent_id, version } => {
                 let agent = self.known(agent_id)?.clone();
+                current(agent_id, agent.version, *version)?;
                 self.agents.remove_mut(&agent.agent_id);
                 self.clients.remove_mut(&agent.client_id);
-                self.slugs.remove_mut(&agent.slug);
                 self.usage.remove_mut(&agent.agent_id);
+                // The slug stays, and leads to nobody.
                 Done::Nothing
             }
             Wish::ReportUsage { agent_id, tokens, cost_micros, run_id } => {
                 self.known(agent_id)?;
-                let mut usage = self.usage.get(agent_id).map_or_else(Usage::default, |held| (**held).clone());
+                let mut usage = self.used_by(agent_id);
                 if run_id.as_ref().is_some_and(|run| usage.knows(run)) {
                     return Ok(Applied::Unchanged(Done::Usage(usage.tokens_at(at))));
                 }
@@ -137,13 +162,6 @@ impl Directory {
                 self.usage.insert_mut(agent_id.clone(), Arc::new(usage));
                 Done::Usage(today)
             }
-            Wish::SetUsage { agent_id, tokens } => {
-                self.known(agent_id)?;
-                let mut usage = self.usage.get(agent_id).map_or_else(Usage::default, |held| (**held).clone());
-                usage.set(at, *tokens);
-                self.usage.insert_mut(agent_id.clone(), Arc::new(usage));
-                Done::Usage(*tokens)
-            }
             Wish::CreateTarget { target } => {
                 if self.targets.contains_key(&target.id) {
                     return Err(StoreError::Taken(target.id.clone()));
@@ -151,17 +169,24 @@ impl Directory {
                 self.check_target_names(target)?;
                 Done::Target(self.put_target(number, target))
             }
-            Wish::ReplaceTarget { target, version } => {
-                let old = self.targets.get(&target.id).cloned();
-                let old = old.ok_or_else(|| StoreError::Absent(target.id.clone()))?;
-                current(&old.id, old.version, *version)?;
-                self.check_target_names(target)?;
+            Wish::AmendTarget { id, version, described, introspection_hash } => {
+                let old = self.targets.get(id).cloned().ok_or_else(|| StoreError::Absent(id.clone()))?;
+                current(id, old.version, *version)?;
+                let mut target = described.as_deref().unwrap_or(&old).clone();
+                target.id.clone_from(&old.id);
+                target.created_by.clone_from(&old.created_by);
+                target.created_at = old.created_at;
+                target.updated_at = at;
+                target
+                    .introspection_hash
+                    .clone_from(introspection_hash.as_ref().unwrap_or(&old.introspection_hash));
+                self.check_target_names(&target)?;
                 self.take_target_names(&old);
-                Done::Target(self.put_target(number, target))
+                Done::Target(self.put_target(number, &target))
             }
-            Wish::RemoveTarget { id } => {
-                let old = self.targets.get(id).cloned();
-                let old = old.ok_or_else(|| StoreError::Absent(id.clone()))?;
+            Wish::RemoveTarget { id, version } => {
+                let old = self.targets.get(id).cloned().ok_or_else(|| StoreError::Absent(id.clone()))?;
+                current(id, old.version, *version)?;
                 self.take_target_names(&old);
                 self.targets.remove_mut(id);
                 Done::Nothing
@@ -228,17 +253,21 @@ impl Directory {
         Ok(self.put_agent(AgentIdentity { version: number, ..agent.clone() }))
     }
 
-    fn replace_agent(
-        &mut self,
-        number: u64,
-        agent: &AgentIdentity,
-        version: u64,
-    ) -> Result<Arc<AgentIdentity>, StoreError> {
-        let old = self.known(&agent.agent_id)?;
-        current(&old.agent_id, old.version, version)?;
-        // Tokens say them: another agent must never come under the same name.
-        let (client_id, slug) = (old.client_id.clone(), old.slug.clone());
-        Ok(self.put_agent(AgentIdentity { version: number, client_id, slug, ..agent.clone() }))
+    /// Slugs of agents that are gone, in their order.
+    pub(super) fn retired(&self) -> Vec<&str> {
+        let gone = self.slugs.iter().filter(|(_, agent_id)| !self.agents.contains_key(*agent_id));
+        let mut slugs: Vec<&str> = gone.map(|(slug, _)| &**slug).collect();
+        slugs.sort_unstable();
+        slugs
+    }
+
+    /// Notes a slug of an agent that is gone.
+    pub(super) fn retire(&mut self, slug: String) {
+        self.slugs.insert_mut(slug, String::new());
+    }
+
+    fn used_by(&self, agent_id: &str) -> Usage {
+        self.usage.get(agent_id).map_or_else(Usage::default, |held| Usage::clone(held))
     }
 
     pub(super) fn put_agent(&mut self, agent: AgentIdentity) -> Arc<AgentIdentity> {
@@ -287,8 +316,8 @@ pub(super) enum Applied {
     Unchanged(Done),
 }
 
-fn current(path: &str, held: u64, expected: u64) -> Result<(), StoreError> {
-    if held == expected {
+fn current(path: &str, held: u64, expected: Option<u64>) -> Result<(), StoreError> {
+    if expected.is_none_or(|expected| held == expected) {
         return Ok(());
     }
     Err(StoreError::Changed { path: path.to_owned(), current: held.to_string() })

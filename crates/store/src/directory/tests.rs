@@ -5,13 +5,18 @@ use std::borrow::Cow;
 use super::conformance::{agent, report, target};
 use super::log::Event;
 use super::picture::Applied;
-use super::{DAY, Directory, Wish, whole};
+use super::{AgentChanges, DAY, Directory, Wish, whole};
 use crate::StoreError;
 
 const NOW: u64 = 20_000 * DAY + 60;
 
 fn apply(directory: &mut Directory, wish: &Wish) -> Result<Applied, StoreError> {
     directory.apply(NOW, wish)
+}
+
+fn set_usage(agent_id: &str, tokens: u64) -> Wish {
+    let changes = AgentChanges { tokens_used_today: Some(tokens), ..AgentChanges::default() };
+    Wish::AmendAgent { agent_id: agent_id.to_owned(), version: None, changes: Box::new(changes) }
 }
 
 fn create(slug: &str) -> Wish {
@@ -23,13 +28,12 @@ fn create_target(slug: &str) -> Wish {
 }
 
 fn revoke(jti: &str, expires_at: u64) -> Wish {
-    Wish::Revoke { agent_id: "agt_a".to_owned(), jti: jti.to_owned(), expires_at }
+    Wish::Revoke { client_id: "agt_a".to_owned(), jti: jti.to_owned(), expires_at }
 }
 
 /// A directory with something of everything, and the events that led to it.
 fn filled() -> (Directory, Vec<Event<'static>>) {
-    let mut suspended = agent("b");
-    suspended.capabilities.clear();
+    let bare = AgentChanges { capabilities: Some(Vec::new()), ..AgentChanges::default() };
     let wishes = [
         create("a"),
         create("b"),
@@ -37,9 +41,9 @@ fn filled() -> (Directory, Vec<Event<'static>>) {
         create_target("u"),
         report("agt_a", 7, Some("run")),
         report("agt_a", 5, None),
-        Wish::SetUsage { agent_id: "agt_b".to_owned(), tokens: 9 },
-        Wish::ReplaceAgent { agent: Box::new(suspended), version: 2 },
-        Wish::RemoveTarget { id: "mcp_u".to_owned() },
+        set_usage("agt_b", 9),
+        Wish::AmendAgent { agent_id: "agt_b".to_owned(), version: Some(2), changes: Box::new(bare) },
+        Wish::RemoveTarget { id: "mcp_u".to_owned(), version: None },
         revoke("void", NOW + 100),
         Wish::SetAdminKey { hash: "00".to_owned(), before: None },
     ];
@@ -107,10 +111,10 @@ fn a_refused_wish_changes_nothing() {
         create("a"),
         create_target("t"),
         Wish::CreateTarget { target: Box::new(greedy) },
-        Wish::ReplaceAgent { agent: Box::new(agent("a")), version: 3 },
-        Wish::RemoveAgent { agent_id: "agt_nobody".to_owned() },
-        Wish::RemoveTarget { id: "mcp_nothing".to_owned() },
-        Wish::SetUsage { agent_id: "agt_nobody".to_owned(), tokens: 1 },
+        Wish::RemoveAgent { agent_id: "agt_a".to_owned(), version: Some(3) },
+        Wish::RemoveAgent { agent_id: "agt_nobody".to_owned(), version: None },
+        Wish::RemoveTarget { id: "mcp_nothing".to_owned(), version: None },
+        set_usage("agt_nobody", 1),
         report("agt_nobody", 1, None),
         Wish::SetAdminKey { hash: "11".to_owned(), before: None },
     ] {

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 
 use rpds::HashTrieSetSync;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// Seconds of a day. UTC here has no leap seconds, as in all of POSIX.
 pub const DAY: u64 = 86_400;
-/// How many days are remembered, today among them.
-const REMEMBERED: u64 = 31;
-/// Of how many days the runs are known: a report may be repeated over midnight.
-const RUNS_KNOWN: u64 = 2;
+/// How many days are remembered. They need not follow each other: a server whose clock is wrong counts, too, and
+/// must not make the others forget.
+const REMEMBERED: usize = 62;
+/// How far from a report the days lie whose runs are known, in days: a report may be repeated over midnight.
+const RUNS_KNOWN: u64 = 1;
+/// Bytes of a run's fingerprint.
+const FINGERPRINT: usize = 12;
 
 /// The day of an instant, counted from 1970-01-01; both by UTC.
 pub fn day_of(seconds: u64) -> u64 {
@@ -38,7 +42,7 @@ pub struct DayUsage {
     /// Cost in millionths of a US dollar.
     #[serde(default)]
     pub cost_micros: u64,
-    /// The runs that were counted.
+    /// The runs that were counted, by their fingerprints: whoever reports chooses how long a name is.
     #[serde(default, skip_serializing_if = "HashTrieSetSync::is_empty")]
     runs: HashTrieSetSync<String>,
 }
@@ -56,7 +60,13 @@ impl Usage {
 
     /// Whether this run was counted, today or yesterday.
     pub fn knows(&self, run: &str) -> bool {
-        self.days.values().any(|day| day.runs.contains(run))
+        let run = fingerprint(run);
+        self.days.values().any(|day| day.runs.contains(&run))
+    }
+
+    /// How many runs of the day of this instant are known.
+    pub fn runs_at(&self, now: u64) -> usize {
+        self.days.get(&day_of(now)).map_or(0, |day| day.runs.size())
     }
 
     /// Counts a report. A counter at its end stays there.
@@ -66,26 +76,35 @@ impl Usage {
         day.cost_micros = day.cost_micros.saturating_add(cost_micros);
         day.reports += 1;
         if let Some(run) = run {
-            day.runs.insert_mut(run.to_owned());
+            day.runs.insert_mut(fingerprint(run));
         }
-        self.forget();
+        self.forget(day_of(at));
     }
 
     /// Sets the counter of the day of this instant.
     pub(super) fn set(&mut self, at: u64, tokens: u64) {
         self.days.entry(day_of(at)).or_default().tokens = tokens;
-        self.forget();
+        self.forget(day_of(at));
     }
 
-    fn forget(&mut self) {
-        let Some((&latest, _)) = self.days.last_key_value() else { return };
-        self.days.retain(|day, _| day + REMEMBERED > latest);
+    /// Forgets what is farthest from this day.
+    fn forget(&mut self, today: u64) {
+        while self.days.len() > REMEMBERED
+            && let Some(farthest) = self.days.keys().copied().max_by_key(|day| day.abs_diff(today))
+        {
+            self.days.remove(&farthest);
+        }
         for (day, usage) in &mut self.days {
-            if day + RUNS_KNOWN <= latest && !usage.runs.is_empty() {
+            if day.abs_diff(today) > RUNS_KNOWN && !usage.runs.is_empty() {
                 usage.runs = HashTrieSetSync::new_sync();
             }
         }
     }
+}
+
+/// Two runs of one agent have the same one with a chance of one in 2^96.
+fn fingerprint(run: &str) -> String {
+    Sha256::digest(run.as_bytes()).iter().take(FINGERPRINT).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -107,8 +126,25 @@ mod tests {
         assert!(!usage.knows("a"), "but not for ever");
         usage.set(midnight + DAY, 100);
         assert_eq!(usage.tokens_at(midnight + DAY), 100);
-        usage.count(midnight + 31 * DAY, 1, 0, None);
-        assert_eq!(usage.days().map(|(day, _)| day).collect::<Vec<_>>(), [20_031, 20_001]);
+        for day in 2..100 {
+            usage.count(midnight + day * DAY, 1, 0, None);
+        }
+        assert_eq!(
+            usage.days().map(|(day, _)| day).collect::<Vec<_>>(),
+            (20_038..20_100).rev().collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_for_once_ends_nothing() {
+        let today = 20_000 * DAY;
+        let mut usage = Usage::default();
+        usage.count(today, 7, 0, Some("a"));
+        usage.count(today + 10_000 * DAY, 5, 0, None);
+        usage.count(today, 3, 0, None);
+        assert_eq!((usage.tokens_at(today), usage.runs_at(today)), (10, 0));
+        usage.count(today, 1, 0, Some("b"));
+        assert_eq!((usage.tokens_at(today), usage.runs_at(today)), (11, 1));
     }
 
     #[test]

@@ -19,6 +19,8 @@ struct Written<'a> {
     agents: Vec<&'a AgentIdentity>,
     usage: BTreeMap<&'a str, &'a Usage>,
     targets: Vec<&'a McpTarget>,
+    /// Slugs of agents that are gone.
+    retired: Vec<&'a str>,
     revoked: BTreeMap<&'a str, u64>,
 }
 
@@ -31,6 +33,8 @@ struct Read {
     agents: Vec<AgentIdentity>,
     usage: BTreeMap<String, Usage>,
     targets: Vec<McpTarget>,
+    #[serde(default)]
+    retired: Vec<String>,
     revoked: BTreeMap<String, u64>,
     /// A file's, looked at before.
     #[serde(default, rename = "checksum")]
@@ -53,6 +57,7 @@ pub(super) fn write(directory: &Directory) -> serde_json::Result<Vec<u8>> {
         agents,
         usage: directory.usage.iter().map(|(agent, usage)| (&**agent, &**usage)).collect(),
         targets,
+        retired: directory.retired(),
         revoked: directory.revoked.iter().map(|(jti, end)| (&**jti, *end)).collect(),
     })
 }
@@ -76,6 +81,9 @@ pub(super) fn read(json: &[u8]) -> Result<Directory, String> {
     }
     for (agent, usage) in read.usage {
         directory.usage.insert_mut(agent, Arc::new(usage));
+    }
+    for slug in read.retired {
+        directory.retire(slug);
     }
     for (jti, end) in read.revoked {
         directory.revoked.insert_mut(jti, end);

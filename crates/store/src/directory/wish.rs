@@ -5,7 +5,7 @@ use std::sync::Arc;
 use access::DirectoryPermit;
 use serde::{Deserialize, Serialize};
 
-use super::{AgentIdentity, McpTarget};
+use super::{AgentChanges, AgentIdentity, McpTarget};
 
 /// A change that is asked for. As an event of the log it has the same form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,14 +16,18 @@ pub enum Wish {
         /// The agent.
         agent: Box<AgentIdentity>,
     },
-    /// Puts an agent in place of the one of its id, if that one still has this version. Id and slug stay.
-    ReplaceAgent {
-        /// The agent.
-        agent: Box<AgentIdentity>,
-        /// The version it was made from.
-        version: u64,
+    /// Changes what is named of an agent, as it is by then; whoever counts on a version says it.
+    AmendAgent {
+        /// Whose.
+        agent_id: String,
+        /// The version it must still have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+        /// What is to be different.
+        changes: Box<AgentChanges>,
     },
-    /// An agent's own words of itself: name, description, declared capabilities, key set.
+    /// An agent's own words of itself: name, description, declared capabilities, key set. Its version stays: no
+    /// agent can get in the way of whoever keeps the directory.
     DescribeAgent {
         /// Whose.
         agent_id: String,
@@ -39,10 +43,13 @@ pub enum Wish {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         jwks_uri: Option<String>,
     },
-    /// Removes an agent with its counters.
+    /// Removes an agent with its counters. Its slug is nobody's ever after: tokens and logs say it.
     RemoveAgent {
         /// Whose id.
         agent_id: String,
+        /// The version it must still have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
     },
     /// Counts what an agent used.
     ReportUsage {
@@ -57,34 +64,37 @@ pub enum Wish {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run_id: Option<String>,
     },
-    /// Sets today's counter of an agent.
-    SetUsage {
-        /// Whose.
-        agent_id: String,
-        /// Model tokens.
-        tokens: u64,
-    },
     /// Keeps a new target; its id, slug, URI and aliases must be free.
     CreateTarget {
         /// The target.
         target: Box<McpTarget>,
     },
-    /// Puts a target in place of the one of its id, if that one still has this version.
-    ReplaceTarget {
-        /// The target.
-        target: Box<McpTarget>,
-        /// The version it was made from.
-        version: u64,
+    /// Changes a target as it is by then; whoever counts on a version says it.
+    AmendTarget {
+        /// Its id.
+        id: String,
+        /// The version it must still have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+        /// What is said of it from now on; id, secret and origin stay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        described: Option<Box<McpTarget>>,
+        /// The hash of another secret.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        introspection_hash: Option<String>,
     },
     /// Removes a target.
     RemoveTarget {
         /// Its id.
         id: String,
+        /// The version it must still have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
     },
     /// Makes a token void, and those that were made from it.
     Revoke {
-        /// Whose token it was.
-        agent_id: String,
+        /// The client that the token was issued to.
+        client_id: String,
         /// The token's `jti`.
         jti: String,
         /// Its `exp`, after which it need not be remembered; seconds since the epoch.
@@ -116,32 +126,33 @@ impl Wish {
     /// Whether the permit is for this.
     pub(super) fn is_permitted(&self, permit: &DirectoryPermit) -> bool {
         match self {
-            Wish::ReportUsage { agent_id, .. }
-            | Wish::DescribeAgent { agent_id, .. }
-            | Wish::Revoke { agent_id, .. } => permit.is_for(agent_id),
+            Wish::ReportUsage { agent_id: own, .. }
+            | Wish::DescribeAgent { agent_id: own, .. }
+            | Wish::Revoke { client_id: own, .. } => permit.is_for(own),
             Wish::CreateAgent { .. }
-            | Wish::ReplaceAgent { .. }
+            | Wish::AmendAgent { .. }
             | Wish::RemoveAgent { .. }
-            | Wish::SetUsage { .. }
             | Wish::CreateTarget { .. }
-            | Wish::ReplaceTarget { .. }
+            | Wish::AmendTarget { .. }
             | Wish::RemoveTarget { .. }
             | Wish::SetAdminKey { .. } => permit.is_for_all(),
         }
     }
 
-    /// Whether it changes who may do what, so that what was proven before must be proven anew. Counters,
-    /// targets and the key are looked at each time and do not.
+    /// Whether it changes what a token of somebody's proves, so that what was proven before must be proven
+    /// anew: his groups do. Status, capabilities, counters, revoked tokens, targets and the key are looked at
+    /// each time; if they counted here, any agent could void everybody's proofs by revoking tokens of its own.
     pub(super) fn changes_rights(&self) -> bool {
         match self {
-            Wish::ReplaceAgent { .. } | Wish::RemoveAgent { .. } | Wish::Revoke { .. } => true,
+            Wish::AmendAgent { changes, .. } => changes.groups.is_some(),
+            Wish::RemoveAgent { .. } => true,
             Wish::CreateAgent { .. }
             | Wish::DescribeAgent { .. }
             | Wish::ReportUsage { .. }
-            | Wish::SetUsage { .. }
             | Wish::CreateTarget { .. }
-            | Wish::ReplaceTarget { .. }
+            | Wish::AmendTarget { .. }
             | Wish::RemoveTarget { .. }
+            | Wish::Revoke { .. }
             | Wish::SetAdminKey { .. } => false,
         }
     }

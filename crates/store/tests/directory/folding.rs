@@ -20,7 +20,8 @@ async fn describe(store: &Store, bytes: usize) {
     let wish = Wish::DescribeAgent {
         agent_id: "agt_a".to_owned(),
         name: "n".to_owned(),
-        description: Some("x".repeat(bytes)),
+        // Another one each time, or it would be no change.
+        description: Some(format!("{} {}", store.directory().number(), "x".repeat(bytes))),
         declared: None,
         jwks_uri: None,
     };
@@ -107,7 +108,7 @@ async fn a_disk_that_refuses_is_said_and_recovered_from_without_a_restart() {
     // Whoever is root writes everywhere; a folder that is gone refuses even him.
     fs::rename(&folder, &elsewhere).expect("renamed");
     let before = store.directory();
-    let void = Wish::Revoke { agent_id: "agt_a".to_owned(), jti: "j".to_owned(), expires_at: NOW + 9 };
+    let void = Wish::Revoke { client_id: "agt_a".to_owned(), jti: "j".to_owned(), expires_at: NOW + 9 };
     let refused = store.write(&all_of_it(), void).await;
     assert!(matches!(refused, Err(StoreError::Unavailable { .. })), "{refused:?}");
     assert!(store.status().fault.is_some_and(|fault| fault.contains("No such file")));
@@ -156,7 +157,10 @@ async fn what_has_ended_is_forgotten_when_it_is_folded() {
     create(&store).await;
     for (jti, expires_at) in [("soon", NOW + 100), ("later", NOW + 1000)] {
         let (agent_id, jti) = ("agt_a".to_owned(), jti.to_owned());
-        store.write(&own("agt_a"), Wish::Revoke { agent_id, jti, expires_at }).await.expect("kept");
+        store
+            .write(&own("agt_a"), Wish::Revoke { client_id: agent_id, jti, expires_at })
+            .await
+            .expect("kept");
     }
     store.close().await;
     drop(store);

@@ -109,7 +109,7 @@ async fn what_another_acknowledged_is_known_before_anybody_is_refused() {
     assert_eq!(used(&one), 5);
     // What others change of rights is told here.
     let before = rights.load(Ordering::Acquire);
-    let void = Wish::Revoke { agent_id: "agt_a".to_owned(), jti: "j".to_owned(), expires_at: NOW + 60 };
+    let void = Wish::Revoke { client_id: "agt_a".to_owned(), jti: "j".to_owned(), expires_at: NOW + 60 };
     one.write(&own("agt_a"), void).await.expect("kept");
     assert_eq!(rights.load(Ordering::Acquire), before);
     other.refresh().await.expect("reached");

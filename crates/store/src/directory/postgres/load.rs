@@ -13,7 +13,7 @@ use crate::postgres::link::{Trouble, within};
 /// fewer are asked for.
 pub(super) const PORTION: i64 = 1000;
 /// How many times the usual limit a snapshot may take: it comes in one piece.
-const SNAPSHOT: u32 = 6;
+pub(super) const SNAPSHOT: u32 = 6;
 
 /// Everything of one moment.
 pub(super) struct Whole {

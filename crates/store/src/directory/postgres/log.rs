@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use sqlx::PgConnection;
 
-use super::load::{self, Found, PORTION, Whole};
+use super::load::{self, Found, PORTION, SNAPSHOT, Whole};
 use super::statement::{self, End};
 use crate::StoreError;
 use crate::directory::log::{Appended, Event, Log, News, Trouble};
@@ -148,8 +148,9 @@ impl PostgresLog {
             let picture = picture.clone();
             let text = load::aside(move || whole::write(&picture).map_err(|fault| fault.to_string())).await?;
             let text = String::from_utf8(text).map_err(|fault| link::Trouble::Refused(fault.to_string()))?;
-            let fold = statement::fold(connection, &self.end, &text, number.saturating_sub(STAY));
-            within(self.patience, fold).await?;
+            let limit = self.patience * SNAPSHOT;
+            let fold = statement::fold(connection, &self.end, &text, number.saturating_sub(STAY), limit);
+            within(limit, fold).await?;
             self.folded = number;
         }
         Ok(())

@@ -139,15 +139,20 @@ pub(super) async fn snapshot(connection: &mut PgConnection) -> Result<(u64, Stri
     Ok((number(row.try_get("number")?)?, row.try_get("picture")?))
 }
 
-/// Keeps a snapshot, and forgets the events up to `forget`.
+/// Keeps a snapshot, and forgets the events up to `forget`. It comes in one piece: the server, too, gives it the
+/// time `limit`.
 pub(super) async fn fold(
     connection: &mut PgConnection,
     end: &End,
     picture: &str,
     forget: u64,
+    limit: Duration,
 ) -> Result<(), sqlx::Error> {
+    let limit = limit.as_millis().max(1);
+    connection.execute(&*format!("BEGIN; SET LOCAL statement_timeout = {limit}")).await?;
     let fold = sqlx::query(FOLD).bind(end.number as i64).bind(picture).bind(&end.batch).bind(forget as i64);
-    connection.execute(fold).await.map(drop)
+    connection.execute(fold).await?;
+    connection.execute("COMMIT").await.map(drop)
 }
 
 /// A name that no other writer has.

@@ -6,10 +6,12 @@
 //! itself, and stands in `admin.rs`.
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -76,7 +78,8 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
 /// Serves until `stop` resolves, then lets the requests under way finish.
 pub async fn serve(doors: Doors, app: Arc<App>, stop: impl Future<Output = ()>) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(MAX_HEAD);
+    // Answers here are small: they are copied into one write, which is cheaper than a list of two.
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).max_buf_size(MAX_HEAD).writev(false);
     let graceful = GracefulShutdown::new();
     let mut stop = pin!(stop);
     loop {
@@ -228,7 +231,14 @@ async fn read_body(body: Incoming) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(Unread::TooLarge);
     }
-    match tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect()).await {
+    let mut whole = pin!(Limited::new(body, MAX_BODY).collect());
+    // Mostly it came with the head, and no clock need be asked.
+    let at_once = poll_fn(|context| Poll::Ready(whole.as_mut().poll(context))).await;
+    let read = match at_once {
+        Poll::Ready(read) => Ok(read),
+        Poll::Pending => tokio::time::timeout(BODY_TIME, whole).await,
+    };
+    match read {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(fault)) if fault.is::<LengthLimitError>() => Err(Unread::TooLarge),
         Ok(Err(_)) => Err(Unread::Broken),

@@ -75,7 +75,7 @@ impl Calls {
         let number = now / HOUR;
         // A poisoned lock guards plain numbers: they are still good.
         let mut hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if hours.len() >= MOST_HOURS {
+        if hours.len() >= MOST_HOURS && !hours.contains_key(&agent.agent_id) {
             hours.retain(|_, hour| hour.number == number);
         }
         let held = hours.entry(agent.agent_id.clone()).or_default();

@@ -28,9 +28,7 @@ pub(crate) use body::Fields;
 pub(crate) use budget::{Calls, Exhausted, MOST_TOKENS, tokens_left};
 pub(crate) use describe::workload_identity;
 pub(crate) use error::IdentityError;
-pub(crate) use proof::{
-    LINEAGE, Live, NARROWED, ProvenAgent, Tokens, active, agents_principal, is_revoked, prove,
-};
+pub(crate) use proof::{LINEAGE, Live, ProvenAgent, Tokens, active, agents_principal, is_revoked, prove};
 
 /// The directory of agents, as this server holds it.
 pub(crate) struct Agents {

@@ -20,7 +20,7 @@ const KEPT: u64 = 300;
 /// How much memory proofs may take, in bytes.
 const CAPACITY: u64 = 16 << 20;
 /// The claim of an agent's token that was made for certain scopes alone.
-pub(crate) const NARROWED: &str = "narrowed";
+const NARROWED: &str = "narrowed";
 /// Separates the `jti` of a token from that of the token it was made from.
 pub(crate) const LINEAGE: char = '.';
 

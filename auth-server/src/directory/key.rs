@@ -18,6 +18,8 @@ use crate::agents::IdentityError;
 use crate::reply::Reply;
 use crate::validate::Field;
 
+/// The least length of a key, in bytes.
+const LEAST: usize = 40;
 /// The file in the state folder that holds the key in clear, for whoever keeps the machine (0600).
 const FILE: &str = "admin_key";
 
@@ -47,6 +49,10 @@ pub(crate) async fn first_key(store: &dyn DirectoryStore, state: &Path, made: Se
         return Ok(());
     }
     let file = state.join(FILE);
+    // One that is there already was another directory's, and somebody uses it.
+    let held = files::read_private(&state.join(FILE)).map_err(|fault| fault.to_string())?;
+    let held = held.and_then(|bytes| String::from_utf8(bytes).ok()).map(|text| text.trim().to_owned());
+    let made = held.filter(|text| text.starts_with(PREFIX) && text.len() >= LEAST).map_or(made, Secret::new);
     match keep(store, state, &made, None, &by_server("first start")?).await {
         Ok(()) => {
             tracing::info!(file = %file.display(), "the organisation's key was made");
@@ -98,8 +104,10 @@ async fn keep(
         let (place, reason) = (state.display().to_string(), fault.to_string());
         KeyFault::Unkept(StoreError::Unavailable { place, reason })
     };
-    let draft = state.join(format!("{FILE}.{}", &hashed(made.expose())[..16]));
-    files::write_new(&draft, format!("{}\n", made.expose()).as_bytes()).map_err(|fault| failed(&fault))?;
+    // Named at random: two servers may share the folder, and a draft that a crash left must not be in the way.
+    let draft =
+        state.join(format!("{FILE}.{}", &hashed(&format!("{}{}", made.expose(), std::process::id()))[..16]));
+    files::replace(&draft, format!("{}\n", made.expose()).as_bytes()).map_err(|fault| failed(&fault))?;
     match store.write(permit, Wish::SetAdminKey { hash: hashed(made.expose()), before }).await {
         Ok(_) => std::fs::rename(&draft, state.join(FILE)).map_err(|fault| failed(&fault)),
         Err(fault) => {

@@ -61,17 +61,20 @@ fn budget(desk: &Desk<'_>, agent: &AgentIdentity) -> Value {
 
 /// A target.
 pub(super) fn target(target: &McpTarget) -> Value {
-    json!({
+    let mut shown = json!({
         "id": target.id,
         "slug": target.slug,
         "name": target.name,
         "resourceUri": target.resource_uri,
         "aliases": target.aliases,
-        "requiredCapability": target.required_capability,
         "scopesSupported": target.scopes_supported,
         "tokenLifetime": target.token_lifetime,
         "createdBy": target.created_by,
         "createdAt": target.created_at,
         "updatedAt": target.updated_at,
-    })
+    });
+    if let Some(required) = &target.required_capability {
+        shown["requiredCapability"] = required.as_str().into();
+    }
+    shown
 }

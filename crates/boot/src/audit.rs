@@ -12,11 +12,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use serde::Serialize;
 
 /// Records that may wait to be written.
 const QUEUE: usize = 16 * 1024;
+
+/// How long the first record of several waits for the others.
+const TOGETHER: Duration = Duration::from_millis(5);
 
 /// Where the trail goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,6 +136,9 @@ impl Out for Rotating {
 
 fn write(records: &Receiver<Vec<u8>>, mut out: Box<dyn Out>, lost: &AtomicU64) {
     while let Ok(mut lines) = records.recv() {
+        // What comes within a moment is written at once: to wake this thread for each record would cost a busy
+        // server more than the record. A crash can lose that moment.
+        std::thread::sleep(TOGETHER);
         let mut count = 1;
         while let Ok(more) = records.try_recv() {
             lines.extend_from_slice(&more);

@@ -125,14 +125,17 @@ impl Signer {
         self.algorithm
     }
 
-    /// Signs claims into a compact JWT with this `typ` in its header.
+    /// Signs claims into a compact JWT with this `typ` (of letters, digits, `+`, `-`) in its header.
     ///
     /// # Errors
     /// [`TokenError::Key`] when the claims are no JSON or the key refuses.
     pub fn sign<C: Serialize>(&self, typ: &str, claims: &C) -> Result<String, TokenError> {
-        let header = json!({"alg": self.algorithm.name(), "typ": typ, "kid": self.kid}).to_string();
+        // Neither name has a character that JSON would have to escape.
+        let header =
+            format!("{{\"alg\":\"{}\",\"typ\":\"{typ}\",\"kid\":\"{}\"}}", self.algorithm.name(), self.kid);
         let claims = serde_json::to_vec(claims).map_err(|fault| TokenError::Key(fault.to_string()))?;
-        let mut token = URL_SAFE_NO_PAD.encode(header);
+        let mut token = String::with_capacity((header.len() + claims.len()) * 4 / 3 + 400);
+        URL_SAFE_NO_PAD.encode_string(header, &mut token);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let signature = self.pair.sign(token.as_bytes())?;

@@ -149,6 +149,7 @@ impl Directory {
                 self.clients.remove_mut(&agent.client_id);
                 self.usage.remove_mut(&agent.agent_id);
                 // The slug stays, and leads to nobody.
+                self.retire(agent.slug.clone());
                 Done::Nothing
             }
             Wish::ReportUsage { agent_id, tokens, cost_micros, run_id } => {

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use store::directory::conformance::{self, agent, all_of_it, own, report};
-use store::directory::{DAY, DirectoryStore, Done, PostgresDirectoryOptions, Wish, open_postgres};
+use store::directory::{
+    AgentChanges, DAY, DirectoryStore, Done, PostgresDirectoryOptions, Wish, open_postgres,
+};
 use store::{AgentStore as _, StoreError};
 use xtask::postgres::Cable;
 
@@ -111,6 +113,9 @@ async fn what_another_acknowledged_is_known_before_anybody_is_refused() {
     let before = rights.load(Ordering::Acquire);
     let void = Wish::Revoke { client_id: "agt_a".to_owned(), jti: "j".to_owned(), expires_at: NOW + 60 };
     one.write(&own("agt_a"), void).await.expect("kept");
+    let changes = Box::new(AgentChanges { groups: Some(vec!["g".to_owned()]), ..AgentChanges::default() });
+    let moved = Wish::AmendAgent { agent_id: "agt_a".to_owned(), version: None, changes };
+    one.write(&all_of_it(), moved).await.expect("kept");
     assert_eq!(rights.load(Ordering::Acquire), before);
     other.refresh().await.expect("reached");
     assert!(other.directory().is_revoked("j"));

@@ -5,6 +5,7 @@ mod asking;
 mod documents;
 mod exchange;
 mod organisation;
+mod ours;
 mod registry;
 mod secrets;
 mod seeding;

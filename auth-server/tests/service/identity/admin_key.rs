@@ -131,15 +131,15 @@ async fn a_keepers_token_does_all_but_replace_the_key() {
 async fn other_methods_and_places() {
     let (org, _) = worked().await;
     for (path, allow) in [
-        ("/admin/agents", "GET, POST"),
-        ("/admin/agents/worker", "GET, PUT, PATCH, DELETE"),
-        ("/admin/agents/worker/scopes", "GET, PUT"),
-        ("/admin/agents/worker/usage", "GET"),
+        ("/admin/agents", "GET, HEAD, POST"),
+        ("/admin/agents/worker", "GET, HEAD, PUT, PATCH, DELETE"),
+        ("/admin/agents/worker/scopes", "GET, HEAD, PUT"),
+        ("/admin/agents/worker/usage", "GET, HEAD"),
         ("/admin/agents/worker/activate", "POST"),
         ("/admin/agents/worker/deactivate", "POST"),
         ("/admin/agents/worker/rotate-credentials", "POST"),
-        ("/admin/mcp/servers", "GET, POST"),
-        ("/admin/mcp/servers/documents", "GET, PUT, DELETE"),
+        ("/admin/mcp/servers", "GET, HEAD, POST"),
+        ("/admin/mcp/servers/documents", "GET, HEAD, PUT, DELETE"),
         ("/admin/mcp/servers/documents/rotate-credentials", "POST"),
         ("/admin/api-key/rotate", "POST"),
     ] {

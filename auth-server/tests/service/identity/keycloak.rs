@@ -191,7 +191,6 @@ async fn what_keycloak_keeps_is_not_changed_here() {
 }
 
 #[tokio::test]
-#[ignore = "groups can be changed here until the next sign-in: bugs_service 19"]
 async fn groups_are_keycloaks_too() {
     let org = open().await;
     knows(&org, "svc", json!(["analysts"]));

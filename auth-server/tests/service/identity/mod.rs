@@ -6,6 +6,7 @@ mod admin_targets;
 mod budget;
 mod discovery;
 mod exchange;
+mod given;
 mod introspect;
 mod keycloak;
 mod live;

@@ -154,7 +154,6 @@ async fn a_question_is_told_whatever_comes_of_it() {
 }
 
 #[tokio::test]
-#[ignore = "what names nothing is kept as it was sent: bugs_service 14, 15"]
 async fn a_secret_in_an_address_is_not_kept() {
     let (org, agent) = Org::furnished().await;
     let base = org.token(&agent, None).await;

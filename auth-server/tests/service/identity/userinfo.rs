@@ -260,8 +260,8 @@ async fn other_methods_and_other_organisations() {
     let (org, agent) = Org::furnished().await;
     let token = org.token(&agent, None).await;
     for (path, allow) in [
-        ("/oauth/userinfo", "GET, POST"),
-        ("/agents/me", "GET"),
+        ("/oauth/userinfo", "GET, HEAD, POST"),
+        ("/agents/me", "GET, HEAD"),
         ("/agents/ask", "POST"),
         ("/agents/register", "POST"),
         ("/agents/me/usage", "POST"),

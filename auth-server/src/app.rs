@@ -194,7 +194,9 @@ async fn open_directory(
     let Some(agents) = &config.agents else { return Ok(None) };
     let store = open_store(&config.state, agents.database.as_ref(), clock, changes).await?;
     directory::first_key(&*store, &config.state, admin_key(random)).await?;
-    Ok(Some(Agents::new(store, agents.max_lag)))
+    // Nobody else writes in files.
+    let max_lag = agents.max_lag.filter(|_| agents.database.is_some());
+    Ok(Some(Agents::new(store, max_lag)))
 }
 
 /// Puts a new key of the organisation in place of the one there is, with the server's own files.

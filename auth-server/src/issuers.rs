@@ -85,6 +85,7 @@ impl Trusted {
             client_id: subject.client_id,
             groups: subject.groups,
             scopes,
+            narrowed: false,
         };
         Ok((who, subject.subject))
     }

@@ -96,13 +96,14 @@ impl Seal {
 
     /// The caller as this policy sees him. The two servers read one file, but for a moment one has
     /// the new content and the other the old: then the groups are mapped again here, so that a
-    /// decision is never made half by each. Without groups the scopes are the token's own words.
+    /// decision is never made half by each. Without groups the scopes are the token's own words; a narrowed
+    /// token's groups give no more than its words.
     fn under(&self, policy: &Policy, known: &Sealed) -> Arc<Principal> {
         if known.policy == policy.version() || known.principal.groups.is_empty() {
             return known.principal.clone();
         }
         self.remapped.fetch_add(1, Ordering::Relaxed);
-        mapped(policy, &known.principal)
+        Arc::new(known.principal.under(policy))
     }
 
     async fn read(&self, request: &Request, policy: &Policy, now: u64) -> Result<Known, ApiError> {
@@ -121,11 +122,6 @@ impl Seal {
             (None, _) | (Some(_), Some(_)) => Err(ApiError::Unauthenticated),
         }
     }
-}
-
-/// The principal with the scopes that this policy maps his groups to.
-fn mapped(policy: &Policy, who: &Principal) -> Arc<Principal> {
-    Arc::new(Principal { scopes: policy.scopes_for(&who.groups), ..Principal::clone(who) })
 }
 
 fn refusal(error: TokenError) -> ApiError {
@@ -177,7 +173,7 @@ impl Caller {
             return;
         }
         if !self.who.groups.is_empty() {
-            self.who = mapped(&policy, &self.who);
+            self.who = Arc::new(self.who.under(&policy));
         }
         self.policy = policy;
     }

@@ -79,8 +79,8 @@ impl Calls {
             hours.retain(|_, hour| hour.number == number);
         }
         let held = hours.entry(agent.agent_id.clone()).or_default();
-        // A straggler of the hour before counts in this one.
-        if held.number < number {
+        // A straggler of the hour before counts in this one; an hour that is farther off was a wrong clock's.
+        if held.number < number || held.number > number + 1 {
             *held = Hour { number, calls: 0 };
         }
         if held.calls >= most {

@@ -201,13 +201,10 @@ fn store(fault: &StoreError) -> (u16, &'static str, String) {
         }
         StoreError::Absent(_) => (404, "not_found", "it is not there any more".to_owned()),
         StoreError::WrongPermit => (403, "forbidden", "this is not allowed".to_owned()),
-        StoreError::Unavailable { .. } | StoreError::Unprepared { .. } | StoreError::Damaged { .. } => {
-            tracing::error!(%fault, "the directory was not changed");
-            (
-                503,
-                "temporarily_unavailable",
-                "the directory cannot be changed at present: try again".to_owned(),
-            )
-        }
+        StoreError::Unavailable { .. } | StoreError::Unprepared { .. } | StoreError::Damaged { .. } => (
+            503,
+            "temporarily_unavailable",
+            "the directory cannot be changed at present: try again".to_owned(),
+        ),
     }
 }

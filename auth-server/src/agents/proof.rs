@@ -52,15 +52,6 @@ impl ProvenAgent {
         self.agent.capabilities.iter().map(String::as_str).filter(|held| self.token.scope.contains(held))
     }
 
-    /// The same with the agent of now: some time may have passed since.
-    ///
-    /// # Errors
-    /// [`TokenError::Revoked`].
-    pub(crate) fn renewed(&self, directory: &Directory) -> Result<ProvenAgent, TokenError> {
-        let agent = active(directory, &self.token.agent_id, &self.token.jti)?;
-        Ok(ProvenAgent { agent, token: Arc::clone(&self.token) })
-    }
-
     /// Whether it can use a capability now, with this token.
     pub(crate) fn can(&self, capability: &str) -> bool {
         self.agent.holds(capability) && self.token.scope.contains(capability)
@@ -196,11 +187,12 @@ pub(crate) fn agents_principal(
     said: Principal,
     policy: &Policy,
 ) -> Principal {
-    let groups: Vec<String> = said.groups.into_iter().filter(|group| agent.groups.contains(group)).collect();
-    let mut scopes = policy.scopes_for(&groups);
-    if claims.get(NARROWED).is_some() {
-        let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
-        scopes = scopes.intersection(&scope.split_whitespace().collect());
+    let scope = claims.get("scope").and_then(Value::as_str).unwrap_or_default();
+    Principal {
+        groups: said.groups.into_iter().filter(|group| agent.groups.contains(group)).collect(),
+        scopes: scope.split_whitespace().collect(),
+        narrowed: claims.contains_key(NARROWED),
+        ..said
     }
-    Principal { groups, scopes, ..said }
+    .under(policy)
 }

@@ -2,7 +2,7 @@
 
 use access::Asker;
 use serde_json::json;
-use store::directory::{Done, Wish, end_of_day};
+use store::directory::{Done, Usage, Wish, end_of_day};
 
 use super::body::Fields;
 use super::{Agents, IdentityError, MOST_TOKENS, ProvenAgent};
@@ -36,8 +36,10 @@ pub(super) async fn report(
     }
     fields.done()?;
     let (now, directory) = (app.now(), agents.known());
-    let runs = directory.usage(&proven.agent.agent_id).map_or(0, |usage| usage.runs_at(now));
-    if run_id.is_some() && runs >= MOST_RUNS {
+    let usage = directory.usage(&proven.agent.agent_id);
+    // A run that was counted may be told again, however many there are.
+    let is_one_more = |usage: &Usage, run: &str| usage.runs_at(now) >= MOST_RUNS && !usage.knows(run);
+    if usage.zip(run_id.as_deref()).is_some_and(|(usage, run)| is_one_more(usage, run)) {
         return Err(IdentityError::TooManyRuns(end_of_day(now).saturating_sub(now).max(1)));
     }
     let agent_id = proven.agent.agent_id.clone();

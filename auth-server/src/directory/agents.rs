@@ -8,7 +8,7 @@ use store::directory::{AgentChanges, AgentIdentity, AgentStatus, DAY, Wish, day_
 
 use super::draft::{self, Extent, slug_of};
 use super::page::Page;
-use super::{Desk, KEPT_IN_KEYCLOAK, data, secrets, show, tag};
+use super::{Desk, KEPT_IN_KEYCLOAK, Keeper, data, secrets, show, tag};
 use crate::agents::{Fields, IdentityError, tokens_left};
 use crate::reply::Reply;
 
@@ -51,7 +51,14 @@ pub(super) fn show(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> 
 pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     let mut fields = Fields::read(desk.asked)?.snake();
     let slug = fields.line("slug", 64);
-    let client_id = fields.line("client_id", 256);
+    let client_id = fields.line("client_id", 256).filter(|client_id| !client_id.trim().is_empty());
+    if desk.issuer.keycloak.is_some() {
+        for field in ["capabilities", "groups"] {
+            if fields.has(field) {
+                fields.fault(field, "are what Keycloak says: leave them out");
+            }
+        }
+    }
     let changes = draft::changes(desk, &mut fields, Extent::Whole);
     match (&client_id, desk.issuer.keycloak.is_some()) {
         (Some(_), false) => fields.fault("client_id", "is chosen here: leave it out"),
@@ -66,7 +73,7 @@ pub(super) async fn create(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     agent.slug = slug.unwrap_or_else(|| slug_of(&agent.name));
     draft::check_slug(&mut fields, &agent.slug, chosen, &agent.name);
     fields.done()?;
-    desk.may_give(&agent.groups)?;
+    desk.may_give(&agent.groups, &[])?;
     agent.client_id = client_id.unwrap_or(agent.client_id);
     let secret = match desk.issuer.keycloak {
         Some(_) => None,
@@ -105,7 +112,7 @@ pub(super) async fn change(desk: &Desk<'_>, name: &str, extent: Extent) -> Resul
     let changes = draft::changes(desk, &mut fields, extent);
     fields.done()?;
     if let Some(groups) = &changes.groups {
-        desk.may_give(groups)?;
+        desk.may_give(groups, &agent.groups)?;
     }
     let agent = amend(desk, &agent, changes).await?;
     let reply = data(200, &show::agent(desk, &agent), Some("The agent was changed."));
@@ -113,12 +120,13 @@ pub(super) async fn change(desk: &Desk<'_>, name: &str, extent: Extent) -> Resul
 }
 
 pub(super) async fn remove(desk: &Desk<'_>, name: &str) -> Result<Reply, IdentityError> {
-    if desk.issuer.keycloak.is_some() {
+    let agent = find(desk, name)?;
+    if desk.issuer.keycloak.is_some() && (agent.is_active() || !matches!(desk.keeper, Keeper::Key)) {
         return Err(IdentityError::KeptElsewhere(
-            "whoever Keycloak signs in would be back at once: remove the client there, or suspend the agent here",
+            "whoever Keycloak signs in is back at once, with nothing that was taken here: suspend the agent, remove its \
+             client in Keycloak, and then remove it here, with the organisation's key",
         ));
     }
-    let agent = find(desk, name)?;
     let version = desk.expects(agent.version)?;
     let agent_id = agent.agent_id.clone();
     desk.write(Wish::RemoveAgent { agent_id: agent_id.clone(), version }).await?;
@@ -197,7 +205,8 @@ pub(super) async fn amend(
     agent: &AgentIdentity,
     changes: AgentChanges,
 ) -> Result<Arc<AgentIdentity>, IdentityError> {
-    let (agent_id, version) = (agent.agent_id.clone(), desk.expects(agent.version)?);
+    let judged = desk.judged(agent.version).filter(|_| changes.groups.is_some() || changes.secret.is_some());
+    let (agent_id, version) = (agent.agent_id.clone(), desk.expects(agent.version)?.or(judged));
     desk.agent(Wish::AmendAgent { agent_id, version, changes: Box::new(changes) }).await
 }
 

@@ -45,24 +45,29 @@ impl Desk<'_> {
         let _ = self.about.set(id.to_owned());
     }
 
-    /// Whether who asks may have an agent be in these groups, or be such an agent: nobody gives more of the
-    /// registry than he has himself, but for the organisation's key.
+    /// Whether who asks may have an agent be in these groups beside those it is in, or be such an agent: nobody
+    /// gives more of the registry than he has himself, but for the organisation's key. What is shown to a group
+    /// alone goes by its name, so that its scopes do not say all it gives: he must be in it, or be an admin. A group
+    /// that nobody maps today may be mapped tomorrow.
     ///
     /// # Errors
     /// [`IdentityError::Groups`].
-    pub(super) fn may_give(&self, groups: &[String]) -> Result<(), IdentityError> {
-        match &self.keeper {
-            Keeper::Key => Ok(()),
-            Keeper::Bearer(who) => {
-                let given = self.app.policy.current().scopes_for(groups);
-                let shown = groups.iter().all(|group| who.in_group(group));
-                if shown || groups.is_empty() || !given.is_empty() && given.is_subset(&who.scopes) {
-                    Ok(())
-                } else {
-                    Err(IdentityError::Groups)
-                }
-            }
+    pub(super) fn may_give(&self, groups: &[String], beside: &[String]) -> Result<(), IdentityError> {
+        let Keeper::Bearer(who) = &self.keeper else { return Ok(()) };
+        let policy = self.app.policy.current();
+        let has = |group: &String| {
+            let given = policy.scopes_for(std::slice::from_ref(group));
+            who.in_group(group) || policy.is_admin(who) && !given.is_empty() && given.is_subset(&who.scopes)
+        };
+        match groups.iter().all(|group| beside.contains(group) || has(group)) {
+            true => Ok(()),
+            false => Err(IdentityError::Groups),
         }
+    }
+
+    /// The version that a change by a bearer must find, where what he may give was judged by it.
+    pub(super) fn judged(&self, version: u64) -> Option<u64> {
+        matches!(self.keeper, Keeper::Bearer(_)).then_some(version)
     }
 
     /// The version that a change must find, where `If-Match` names one. Tags are lists, and weak ones match
@@ -109,7 +114,8 @@ impl Desk<'_> {
     }
 }
 
-/// The entity tag of a state.
+/// The entity tag of a state. An agent's own words of itself do not change it: no agent can get in the way of
+/// whoever keeps it.
 pub(super) fn tag(version: u64) -> String {
     format!("\"{version}\"")
 }

@@ -18,6 +18,8 @@ use crate::agents::IdentityError;
 use crate::reply::Reply;
 use crate::validate::Field;
 
+/// What the names of keys begin with that may not count.
+const DRAFT: &str = "admin_key.";
 /// The least length of a key, in bytes.
 const LEAST: usize = 40;
 /// The file in the state folder that holds the key in clear, for whoever keeps the machine (0600).
@@ -45,8 +47,8 @@ pub(crate) fn is_admin_key(directory: &Directory, shown: &[u8]) -> bool {
 /// # Errors
 /// A line for the operator.
 pub(crate) async fn first_key(store: &dyn DirectoryStore, state: &Path, made: Secret) -> Result<(), String> {
-    if store.directory().admin_key().is_some() {
-        return Ok(());
+    if let Some(held) = store.directory().admin_key() {
+        return settle(state, held).map_err(|fault| format!("{}: {fault}", state.display()));
     }
     let file = state.join(FILE);
     // One that is there already was another directory's, and somebody uses it.
@@ -58,11 +60,11 @@ pub(crate) async fn first_key(store: &dyn DirectoryStore, state: &Path, made: Se
             tracing::info!(file = %file.display(), "the organisation's key was made");
             Ok(())
         }
-        Err(KeyFault::Other) => {
+        Err(StoreError::Changed { .. }) => {
             tracing::info!("the organisation's key was made by another server");
             Ok(())
         }
-        Err(KeyFault::Unkept(fault)) => Err(fault.to_string()),
+        Err(fault) => Err(fault.to_string()),
     }
 }
 
@@ -78,52 +80,69 @@ pub(crate) async fn replace_key(
     let before = store.directory().admin_key().map(str::to_owned);
     match keep(store, state, &made, before, &by_server("operator")?).await {
         Ok(()) => Ok(()),
-        Err(KeyFault::Other) => Err("the key was changed by another server meanwhile: try again".to_owned()),
-        Err(KeyFault::Unkept(fault)) => Err(fault.to_string()),
+        Err(StoreError::Changed { .. }) => {
+            Err("the key was changed by another server meanwhile: try again".to_owned())
+        }
+        Err(fault) => Err(fault.to_string()),
     }
 }
 
-/// Why a key was not kept.
-enum KeyFault {
-    /// There is another one than was thought.
-    Other,
-    /// Neither the store nor the folder kept it.
-    Unkept(StoreError),
-}
-
 /// Keeps the key, and then its file. The draft comes first: a key that nobody can read any more would be of no
-/// use; and the name last: the file is never that of a key that does not count.
+/// use; and the name last, so that the file is that of a key that counts. What a crash leaves between the two,
+/// the next start settles.
 async fn keep(
     store: &dyn DirectoryStore,
     state: &Path,
     made: &Secret,
     before: Option<String>,
     permit: &DirectoryPermit,
-) -> Result<(), KeyFault> {
+) -> Result<(), StoreError> {
     let failed = |fault: &dyn std::fmt::Display| {
         let (place, reason) = (state.display().to_string(), fault.to_string());
-        KeyFault::Unkept(StoreError::Unavailable { place, reason })
+        StoreError::Unavailable { place, reason }
     };
-    // Named at random: two servers may share the folder, and a draft that a crash left must not be in the way.
-    let draft =
-        state.join(format!("{FILE}.{}", &hashed(&format!("{}{}", made.expose(), std::process::id()))[..16]));
-    files::replace(&draft, format!("{}\n", made.expose()).as_bytes()).map_err(|fault| failed(&fault))?;
-    match store.write(permit, Wish::SetAdminKey { hash: hashed(made.expose()), before }).await {
-        Ok(_) => std::fs::rename(&draft, state.join(FILE)).map_err(|fault| failed(&fault)),
-        Err(fault) => {
-            match fault {
-                // It may have been kept all the same: then this is the only place where it can be read.
-                StoreError::Unavailable { .. } => {
-                    tracing::error!(file = %draft.display(), "if the new key counts now, it is here");
-                }
-                _ => drop(std::fs::remove_file(&draft)),
-            }
-            match fault {
-                StoreError::Changed { .. } => Err(KeyFault::Other),
-                fault => Err(KeyFault::Unkept(fault)),
-            }
+    let draft = state.join(format!("{DRAFT}{}", chance()));
+    let text = format!("{}\n", made.expose());
+    files::write_new(&draft, text.as_bytes()).map_err(|fault| failed(&fault))?;
+    let kept = store.write(permit, Wish::SetAdminKey { hash: hashed(made.expose()), before }).await;
+    match kept {
+        Ok(_) => match files::replace(&state.join(FILE), text.as_bytes()) {
+            Ok(()) => drop(std::fs::remove_file(&draft)),
+            // It counts all the same, and the draft can be read.
+            Err(fault) => tracing::error!(%fault, file = %draft.display(), "the new key stands in a draft"),
+        },
+        // It may have been kept all the same: then this is the only place where it can be read.
+        Err(StoreError::Unavailable { .. }) => {
+            tracing::error!(file = %draft.display(), "if the new key counts now, it is here");
+        }
+        Err(_) => drop(std::fs::remove_file(&draft)),
+    }
+    kept.map(drop)
+}
+
+/// Gives the draft of the key that counts its name, and removes those of keys that never did.
+fn settle(state: &Path, held: &str) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(state)? {
+        let path = entry?.path();
+        let is_draft =
+            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(DRAFT));
+        let Ok(Some(text)) = files::read_private(&path).map(|text| text.filter(|_| is_draft)) else {
+            continue;
+        };
+        if same(held, &hashed(String::from_utf8_lossy(&text).trim())) {
+            std::fs::rename(&path, state.join(FILE))?;
+        } else {
+            std::fs::remove_file(&path)?;
         }
     }
+    Ok(())
+}
+
+/// Of two servers that share the folder, each has drafts of its own.
+fn chance() -> String {
+    let mut bytes = [0; 8];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system's randomness does not run dry once started");
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn by_server(reason: &'static str) -> Result<DirectoryPermit, String> {
@@ -142,8 +161,8 @@ pub(super) async fn rotate(desk: &Desk<'_>) -> Result<Reply, IdentityError> {
     let key = random_secret(desk.app, PREFIX);
     match keep(desk.agents.store(), &desk.app.state, &key, before, desk.permit).await {
         Ok(()) => {}
-        Err(KeyFault::Other) => return Err(IdentityError::Key),
-        Err(KeyFault::Unkept(fault)) => return Err(IdentityError::Store(fault)),
+        Err(StoreError::Changed { .. }) => return Err(IdentityError::Key),
+        Err(fault) => return Err(IdentityError::Store(fault)),
     }
     let shown = json!({ "apiKey": key.expose() });
     Ok(data(200, &shown, Some("The key was replaced; the old one is void. This one is not shown again.")))

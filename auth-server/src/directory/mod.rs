@@ -12,14 +12,14 @@ mod targets;
 
 use std::sync::OnceLock;
 
-use access::{Asker, DecisionRecord, DirectoryAction, DirectoryDenied, DirectoryPermit};
+use access::{Asker, DecisionRecord, DirectoryAction, DirectoryDenied, DirectoryPermit, Principal};
 use boot::Secret;
 use store::directory::{AgentStatus, Directory};
 
 use crate::agents::{Agents, IdentityError};
 use crate::app::App;
 use crate::asked::Asked;
-use crate::grants::Embedded;
+use crate::grants::{Embedded, service_account};
 use crate::reply::Reply;
 use crate::validate::{self, Bearer, Field};
 
@@ -161,13 +161,26 @@ async fn permitted(
     action: DirectoryAction,
     asked: &Asked<'_>,
 ) -> Result<(DirectoryPermit, Keeper), IdentityError> {
-    if action == DirectoryAction::Write {
-        // Another server may have put another key in the place of this one, or taken a right, a moment ago.
-        agents.store().refresh().await.map_err(IdentityError::Store)?;
+    // By what is known first: whoever has no credential costs no look into the database.
+    let known = agents.now().map_err(IdentityError::Token)?;
+    let first = judged(app, issuer, &known, action, asked).await?;
+    if action == DirectoryAction::Read {
+        return Ok(first);
     }
-    let directory = agents.now().map_err(IdentityError::Token)?;
+    // Another server may have put another key in the place of this one, or taken a right, a moment ago.
+    agents.store().refresh().await.map_err(IdentityError::Store)?;
+    judged(app, issuer, &agents.known(), action, asked).await
+}
+
+async fn judged(
+    app: &App,
+    issuer: &Embedded,
+    directory: &Directory,
+    action: DirectoryAction,
+    asked: &Asked<'_>,
+) -> Result<(DirectoryPermit, Keeper), IdentityError> {
     match asked.api_key {
-        Field::Once(key) if is_admin_key(&directory, key) => {
+        Field::Once(key) if is_admin_key(directory, key) => {
             let permit = Asker::Key.may(action).map_err(IdentityError::Denied)?;
             return Ok((permit, Keeper::Key));
         }
@@ -180,19 +193,23 @@ async fn permitted(
     }
     let bearer = validate::bearer(app, asked.authorization).await.map_err(IdentityError::Token)?;
     let who = match bearer {
-        Bearer::Agent { agent_id } => {
-            Asker::Agent { agent_id: &agent_id }.may(action).map_err(IdentityError::Denied)?;
+        Bearer::Agent => return Err(IdentityError::Denied(DirectoryDenied::Agent)),
+        Bearer::Other(who) if issuer.keycloak.is_some() && is_agents_own(directory, &who) => {
             return Err(IdentityError::Denied(DirectoryDenied::Agent));
         }
         Bearer::Other(who) => who,
     };
-    // Where Keycloak keeps the secrets, an agent can come with a token that Keycloak itself gave it.
-    let agent = who.client_id.as_deref().filter(|_| issuer.keycloak.is_some());
-    if agent.is_some_and(|client_id| directory.client(client_id).is_some()) {
-        return Err(IdentityError::Denied(DirectoryDenied::Agent));
-    }
     let permit = Asker::Bearer(&who).may(action).map_err(IdentityError::Denied)?;
     Ok((permit, Keeper::Bearer(who)))
+}
+
+/// Where Keycloak keeps the secrets, an agent can come with a token that Keycloak itself gave it: one of its
+/// client's own account, not one of a person who signed in through that client.
+fn is_agents_own(directory: &Directory, who: &Principal) -> bool {
+    let Some(client_id) = who.client_id.as_deref().filter(|id| directory.client(id).is_some()) else {
+        return false;
+    };
+    who.username.eq_ignore_ascii_case(&service_account(client_id))
 }
 
 async fn serve(desk: &Desk<'_>, call: DirectoryCall<'_>) -> Result<Reply, IdentityError> {

@@ -36,7 +36,7 @@ pub(super) async fn rotate(desk: &Desk<'_>, name: &str) -> Result<Reply, Identit
     fields.done()?;
     let agent = find(desk, name)?;
     // Whoever has an agent's secret can be that agent.
-    desk.may_give(&agent.groups)?;
+    desk.may_give(&agent.groups, &[])?;
     let (secret, hash) = make(desk).await?;
     let before_ends = (overlap > 0).then(|| desk.app.now() + overlap);
     let secret_change = Some(NewSecret { hash, before_ends });

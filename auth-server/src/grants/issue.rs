@@ -132,11 +132,12 @@ pub(super) fn issue(
 fn username(agent: &AgentIdentity) -> String {
     match agent.client_id == agent.agent_id {
         true => agent.agent_id.clone(),
-        false => service_account(&agent.client_id),
+        // Keycloak's usernames have no capitals.
+        false => service_account(&agent.client_id.to_lowercase()),
     }
 }
 
 /// A client's own username, as Keycloak spells it.
-fn service_account(client_id: &str) -> String {
+pub(crate) fn service_account(client_id: &str) -> String {
     format!("service-account-{client_id}")
 }

@@ -104,7 +104,7 @@ impl Authorization {
 /// A client's token that holds less than the client does carries no groups: groups are mapped to scopes at each
 /// use and would bring all of them back. The price is that such a token sees nothing that is shown to groups
 /// alone. An agent's token that was narrowed says so, and never brings more than its `scope` says, so it carries
-/// the groups it has a scope of: an agent that asks for what it had last time loses nothing because a group gives
+/// the groups it has a scope of, and those that give none: an agent that asks for what it had last time loses nothing because a group gives
 /// more by now.
 ///
 /// # Errors
@@ -135,7 +135,8 @@ pub(super) fn sign_in(
             let scope = narrowed(held, asked)?;
             let fits = |group: &&String| {
                 let given = policy.scopes_for(std::slice::from_ref(*group));
-                asked.is_none() || !given.is_empty() && given.iter().any(|given| scope.contains(given))
+                // What gives no scope has none to be narrowed.
+                asked.is_none() || given.is_empty() || given.iter().any(|given| scope.contains(given))
             };
             let groups: Vec<String> = agent.groups.iter().filter(fits).cloned().collect();
             let groups = Some(groups).filter(|groups| !groups.is_empty());
@@ -156,8 +157,7 @@ pub(super) fn sign_in(
 ///
 /// # Errors
 /// [`GrantError::InvalidTarget`], [`GrantError::CapabilityDenied`], [`GrantError::InvalidScope`],
-/// [`GrantError::BudgetExceeded`], [`GrantError::InvalidGrant`] for a subject or actor that may do nothing any
-/// more: it may have been proven a while ago, if a secret came along that had to be compared.
+/// [`GrantError::BudgetExceeded`], [`GrantError::InvalidGrant`] for a subject at the end of its life.
 pub(super) fn exchange(
     agents: &Agents,
     parties: &Parties,
@@ -166,11 +166,7 @@ pub(super) fn exchange(
     now: u64,
 ) -> Result<Authorization, GrantError> {
     let directory = &*agents.now().map_err(|_| GrantError::Store)?;
-    let of = |which: &'static str| move |why: TokenError| GrantError::InvalidGrant { which, why };
-    let subject = &parties.subject.renewed(directory).map_err(of("subject_token"))?;
-    if let Some(actor) = &parties.actor {
-        actor.renewed(directory).map_err(of("actor_token"))?;
-    }
+    let subject = &parties.subject;
     let target = target(directory, names)?;
     if let Some(required) = target.required_capability.as_deref().filter(|required| !subject.can(required)) {
         return Err(GrantError::CapabilityDenied(required.to_owned()));
@@ -181,7 +177,7 @@ pub(super) fn exchange(
     }
     let left = subject.token.expires_at.saturating_sub(now);
     if left == 0 {
-        return Err(of("subject_token")(TokenError::Expired));
+        return Err(GrantError::InvalidGrant { which: "subject_token", why: TokenError::Expired });
     }
     let exceeded = |why: Exhausted| GrantError::BudgetExceeded { why, retry_after: why.retry_after(now) };
     tokens_left(directory, &subject.agent, now).map_err(exceeded)?;

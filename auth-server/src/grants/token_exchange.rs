@@ -27,27 +27,32 @@ pub(super) async fn prove(
     agents: &Agents,
     exchange: &Exchange,
 ) -> Result<Parties, GrantError> {
+    // First: this may have to wait, and what the tokens prove must be of now.
+    let client = match &exchange.client {
+        None => None,
+        Some(Claimed::Name(name)) => Some((name.clone(), false)),
+        Some(Claimed::Credentials(shown)) => {
+            let basic = shown.basic;
+            match client_credentials::prove(app, issuer, shown.clone()).await? {
+                Party::Agent(agent) => Some((agent.client_id.clone(), basic)),
+                Party::Client(_) => return Err(GrantError::InvalidClient { basic }),
+            }
+        }
+    };
     let of = |which: &'static str| move |why: TokenError| GrantError::InvalidGrant { which, why };
     let subject = prove_token(app, issuer, agents, exchange.subject_token.expose())
         .await
         .map_err(of("subject_token"))?;
+    if let Some((client_id, basic)) = client
+        && client_id != subject.agent.client_id
+    {
+        return Err(GrantError::InvalidClient { basic });
+    }
     let actor = match &exchange.actor_token {
         None => None,
         Some(token) => {
             Some(prove_token(app, issuer, agents, token.expose()).await.map_err(of("actor_token"))?)
         }
     };
-    match &exchange.client {
-        None => {}
-        Some(Claimed::Name(name)) if *name == subject.agent.client_id => {}
-        Some(Claimed::Name(_)) => return Err(GrantError::InvalidClient { basic: false }),
-        Some(Claimed::Credentials(shown)) => {
-            let basic = shown.basic;
-            match client_credentials::prove(app, issuer, shown.clone()).await? {
-                Party::Agent(agent) if agent.agent_id == subject.agent.agent_id => {}
-                Party::Agent(_) | Party::Client(_) => return Err(GrantError::InvalidClient { basic }),
-            }
-        }
-    }
     Ok(Parties { subject, actor })
 }

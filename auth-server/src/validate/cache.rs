@@ -112,7 +112,8 @@ impl Cache {
         let key = || Arc::from(token.as_bytes());
         match found {
             Ok(proof) => self.proofs.insert(key(), Arc::clone(proof)),
-            Err(why) if answer::is_ours(why) => {}
+            // Nor what may be taken back at any moment, and is looked up in no time.
+            Err(why) if answer::is_ours(why) || *why == TokenError::Revoked => {}
             Err(why) => self.refusals.insert(key(), Refused { why: why.clone(), at: now, generation }),
         }
     }

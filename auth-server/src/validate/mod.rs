@@ -41,10 +41,7 @@ pub(crate) enum Refusal {
 /// Who a bearer token is of.
 pub(crate) enum Bearer {
     /// An agent of the directory.
-    Agent {
-        /// Its id.
-        agent_id: String,
-    },
+    Agent,
     /// Anybody else.
     Other(Principal),
 }
@@ -77,7 +74,7 @@ pub(crate) async fn bearer(app: &App, authorization: Field<'_>) -> Result<Bearer
     let raw = Raw { authorization, ..Raw::default() };
     match proof(app, &raw, app.now()).await {
         Ok(proof) => Ok(match proof.agent_id(app)? {
-            Some(agent_id) => Bearer::Agent { agent_id: agent_id.to_owned() },
+            Some(_) => Bearer::Agent,
             None => Bearer::Other(proof.who().clone()),
         }),
         Err(Refusal::Token(why)) => Err(why),

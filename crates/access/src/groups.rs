@@ -1,7 +1,7 @@
 //! Group → scopes: the only mapping (design page "access", section 2).
 
 use crate::principal::bare_group;
-use crate::{Policy, ScopeSet};
+use crate::{Policy, Principal, ScopeSet};
 
 impl Policy {
     /// The ordered union of what the groups map to.
@@ -22,9 +22,20 @@ impl Policy {
     }
 }
 
+impl Principal {
+    /// The same caller under this policy: his groups mapped anew, and nothing beyond what a narrowed token was
+    /// made for.
+    #[must_use]
+    pub fn under(&self, policy: &Policy) -> Principal {
+        let given = policy.scopes_for(&self.groups);
+        let scopes = if self.narrowed { given.intersection(&self.scopes) } else { given };
+        Principal { scopes, ..self.clone() }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::Policy;
+    use crate::{Policy, Principal, ScopeSet};
 
     const FILE: &str = "
 UI-Scopes:
@@ -58,5 +69,24 @@ mcp/read:
     fn an_empty_mapping_takes_the_implicit_scope_away() {
         let policy = Policy::parse("group_mappings:\n  a2a-agent-admin: []\n").expect("right");
         assert!(policy.scopes_for(&["a2a-agent-admin"]).is_empty());
+    }
+
+    #[test]
+    fn a_narrowed_caller_stays_narrow_under_any_policy() {
+        let policy = Policy::parse(FILE).expect("right");
+        let held = |scopes, narrowed| Principal {
+            groups: vec!["admins".into()],
+            scopes: ScopeSet::parse(scopes),
+            narrowed,
+            ..Principal::default()
+        };
+        for (who, expected) in [
+            (held("viewers", true), "viewers"),
+            (held("viewers gone", true), "viewers"),
+            (held("", true), ""),
+            (held("viewers", false), "viewers mcp/read"),
+        ] {
+            assert_eq!(who.under(&policy).scopes.to_string(), expected);
+        }
     }
 }

@@ -53,6 +53,9 @@ pub struct IdentityClaims {
     pub groups: Vec<String>,
     /// The scopes the auth-server mapped.
     pub scopes: Vec<String>,
+    /// See [`Principal::narrowed`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub narrowed: bool,
     /// The version of the policy that mapped them.
     pub policy: String,
     /// When it was sealed.
@@ -81,6 +84,7 @@ impl IdentityClaims {
             client_id: who.client_id.clone(),
             groups: who.groups.clone(),
             scopes: who.scopes.iter().map(str::to_owned).collect(),
+            narrowed: who.narrowed,
             policy: policy.to_owned(),
             iat,
             exp,
@@ -95,6 +99,7 @@ impl IdentityClaims {
             client_id: self.client_id,
             scopes: self.scopes.iter().map(String::as_str).collect(),
             groups: self.groups,
+            narrowed: self.narrowed,
         }
     }
 }
@@ -123,6 +128,7 @@ pub fn from_plain_headers<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Optio
         client_id: header(CLIENT_ID).map(decode).filter(|client| !client.is_empty()),
         groups: words(GROUPS),
         scopes: words(SCOPES).iter().map(String::as_str).collect(),
+        narrowed: false,
     })
 }
 
@@ -153,6 +159,7 @@ mod tests {
             client_id: Some("mcp-gateway-m2m".into()),
             groups: vec!["mcp-servers-unrestricted".into(), "a2a-agent-admin".into()],
             scopes: ScopeSet::parse("mcp-servers-unrestricted/read a2a-agent-admin"),
+            narrowed: false,
         }
     }
 
@@ -176,7 +183,7 @@ mod tests {
             username: "eve\r\nX-Scopes: admin".into(),
             groups: vec!["a, admin".into(), "büro 1".into(), "100%".into()],
             scopes: ["x y", "z,w"].into_iter().collect(),
-            client_id: None,
+            ..Principal::default()
         };
         for (_, value) in plain_headers(&hostile) {
             assert!(value.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{value:?}");
@@ -195,5 +202,7 @@ mod tests {
     fn claims_carry_the_principal_whole() {
         let claims = IdentityClaims::new(&guide(), "sub", "v1", 1, 2, "j".into());
         assert_eq!(claims.into_principal(), guide());
+        let narrowed = Principal { narrowed: true, ..guide() };
+        assert_eq!(IdentityClaims::new(&narrowed, "sub", "v1", 1, 2, "j".into()).into_principal(), narrowed);
     }
 }

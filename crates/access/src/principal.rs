@@ -13,6 +13,9 @@ pub struct Principal {
     pub groups: Vec<String>,
     /// The scopes those groups map to (see [`crate::Policy::scopes_for`]).
     pub scopes: ScopeSet,
+    /// Whether the token was made for these scopes alone, though it says groups: whoever maps the groups anew
+    /// must not go beyond them.
+    pub narrowed: bool,
 }
 
 impl Principal {

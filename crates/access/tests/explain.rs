@@ -16,9 +16,9 @@ both:
 fn caller(policy: &Policy, groups: &[&str]) -> Principal {
     Principal {
         username: "me".into(),
-        client_id: None,
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         scopes: policy.scopes_for(groups),
+        ..Principal::default()
     }
 }
 

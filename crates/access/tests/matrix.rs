@@ -54,9 +54,9 @@ fn the_shipped_policy_decides_as_the_matrix_says() {
     for (role, username, groups) in ROLES {
         let who = Principal {
             username: username.into(),
-            client_id: None,
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             scopes: policy.scopes_for(groups),
+            ..Principal::default()
         };
         for (name, resource) in resources() {
             let cells: Vec<&str> = Action::AGENT

@@ -70,6 +70,11 @@ impl Audit {
         Ok(Audit { queue: Some(queue), lost, writer: Mutex::new(Some(writer)) })
     }
 
+    /// Whether there is a trail at all: who keeps none need not make records.
+    pub fn is_kept(&self) -> bool {
+        self.queue.is_some()
+    }
+
     /// Puts one record into the trail; never waits.
     pub fn record(&self, record: &impl Serialize) {
         let Some(queue) = &self.queue else { return };

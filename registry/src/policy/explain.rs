@@ -42,6 +42,7 @@ pub(super) fn explain(app: &App, caller: &Caller, question: &Question) -> Result
             client_id: None,
             groups: groups.clone(),
             scopes: scopes.clone().unwrap_or_else(|| caller.policy.scopes_for(groups)),
+            narrowed: false,
         },
     };
     let catalogue = app.picture()?;

@@ -159,6 +159,7 @@ impl World {
             client_id: Some(role.username().into()),
             groups: role.groups().iter().map(|group| (*group).to_owned()).collect(),
             scopes: self.app.policy.current().scopes_for(role.groups()),
+            narrowed: false,
         }
     }
 

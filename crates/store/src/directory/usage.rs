@@ -11,8 +11,9 @@ pub const DAY: u64 = 86_400;
 /// How many days are remembered. They need not follow each other: a server whose clock is wrong counts, too, and
 /// must not make the others forget.
 const REMEMBERED: usize = 62;
-/// How far from a report the days lie whose runs are known, in days: a report may be repeated over midnight.
-const RUNS_KNOWN: u64 = 1;
+/// Of how many days the runs are known: a report may be repeated over midnight, and one of the days may be a wrong
+/// clock's.
+const RUNS_KNOWN: usize = 3;
 /// Bytes of a run's fingerprint.
 const FINGERPRINT: usize = 12;
 
@@ -58,7 +59,7 @@ impl Usage {
         self.days.iter().rev().map(|(day, usage)| (*day, usage))
     }
 
-    /// Whether this run was counted, today or yesterday.
+    /// Whether this run was counted, today or lately.
     pub fn knows(&self, run: &str) -> bool {
         let run = fingerprint(run);
         self.days.values().any(|day| day.runs.contains(&run))
@@ -94,10 +95,10 @@ impl Usage {
         {
             self.days.remove(&farthest);
         }
-        for (day, usage) in &mut self.days {
-            if day.abs_diff(today) > RUNS_KNOWN && !usage.runs.is_empty() {
-                usage.runs = HashTrieSetSync::new_sync();
-            }
+        let mut told = self.days.iter_mut().filter(|(_, usage)| !usage.runs.is_empty()).collect::<Vec<_>>();
+        told.sort_by_key(|(day, _)| day.abs_diff(today));
+        for (_, usage) in told.into_iter().skip(RUNS_KNOWN) {
+            usage.runs = HashTrieSetSync::new_sync();
         }
     }
 }
@@ -122,7 +123,9 @@ mod tests {
         assert_eq!(end_of_day(midnight - 1), midnight);
         assert_eq!(end_of_day(midnight), midnight + DAY);
         assert!(usage.knows("a"), "a report may be repeated over midnight");
-        usage.count(midnight + DAY, 1, 0, None);
+        for day in 1..4 {
+            usage.count(midnight + day * DAY, 1, 0, Some("b"));
+        }
         assert!(!usage.knows("a"), "but not for ever");
         usage.set(midnight + DAY, 100);
         assert_eq!(usage.tokens_at(midnight + DAY), 100);
@@ -142,9 +145,9 @@ mod tests {
         usage.count(today, 7, 0, Some("a"));
         usage.count(today + 10_000 * DAY, 5, 0, None);
         usage.count(today, 3, 0, None);
-        assert_eq!((usage.tokens_at(today), usage.runs_at(today)), (10, 0));
+        assert_eq!((usage.tokens_at(today), usage.knows("a")), (10, true));
         usage.count(today, 1, 0, Some("b"));
-        assert_eq!((usage.tokens_at(today), usage.runs_at(today)), (11, 1));
+        assert_eq!((usage.tokens_at(today), usage.runs_at(today)), (11, 2));
     }
 
     #[test]

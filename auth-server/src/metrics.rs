@@ -56,7 +56,7 @@ impl Metrics {
         let issued = plain("tokens_issued", "Access tokens issued");
         let exchanged = plain("tokens_exchanged", "Tokens issued that are bound to an MCP server");
         let revoked = plain("tokens_revoked", "Tokens revoked");
-        let grants_refused = plain("grants_refused", "Token requests refused");
+        let grants_refused = plain("grants_refused", "Requests to OAuth endpoints refused");
         let mut state = |name: &str, help: &str| {
             let gauge = Gauge::default();
             registry.register(name, help, gauge.clone());

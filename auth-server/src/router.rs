@@ -1,6 +1,6 @@
 //! The sockets, and who answers what came through them (the paths stand in `places`).
 //!
-//! Statuses are picked where a walk ends: `validate/answer.rs` and `grants/error.rs`. What
+//! Statuses are picked where a walk ends: `validate/answer.rs`, `grants/error.rs` and `agents/error.rs`. What
 //! never comes to a walk is answered here: 404 for a path at which there is nothing, 405 for
 //! a method that a document does not have. The operator's 503 for "not ready" is the answer
 //! itself, and stands in `admin.rs`.

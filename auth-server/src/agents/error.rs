@@ -196,6 +196,7 @@ impl IdentityError {
 fn store(fault: &StoreError) -> (u16, &'static str, String) {
     match fault {
         StoreError::Taken(name) => (409, "conflict", format!("'{name}' is taken: choose another")),
+        // What a bearer may give was judged by the state before.
         StoreError::Changed { .. } => {
             (409, "conflict", "it was changed meanwhile: read it again, then change it".to_owned())
         }

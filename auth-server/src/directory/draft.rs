@@ -78,7 +78,8 @@ pub(super) fn changes(desk: &Desk<'_>, fields: &mut Fields, extent: Extent) -> A
         Some(_) => fields.fault("status", "must be active or suspended"),
     }
     if whole || fields.is_null("budget_policy") {
-        (changes.max_tokens_per_day, changes.max_api_calls_per_hour) = (Some(Limit::None), Some(Limit::None));
+        (changes.max_tokens_per_day, changes.max_api_calls_per_hour) =
+            (Some(Limit::Unlimited), Some(Limit::Unlimited));
     }
     fields.nested("budget_policy", |policy| {
         for (name, limit) in [
@@ -86,7 +87,7 @@ pub(super) fn changes(desk: &Desk<'_>, fields: &mut Fields, extent: Extent) -> A
             ("max_api_calls_per_hour", &mut changes.max_api_calls_per_hour),
         ] {
             if policy.has(name) {
-                *limit = Some(policy.whole(name, MOST_TOKENS).map_or(Limit::None, Limit::AtMost));
+                *limit = Some(policy.whole(name, MOST_TOKENS).map_or(Limit::Unlimited, Limit::AtMost));
             }
         }
     });

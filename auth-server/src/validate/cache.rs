@@ -64,7 +64,7 @@ struct Refused {
 
 impl Cache {
     /// An empty cache. Whoever counts `generation` up makes everything in it void: keys
-    /// changed, so what they proved is no longer proven.
+    /// or groups changed, so what they proved is no longer proven.
     pub(crate) fn new(generation: Arc<AtomicU64>) -> Cache {
         let (proofs, refusals) = CAPACITY;
         Cache {

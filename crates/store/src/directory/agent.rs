@@ -144,7 +144,7 @@ pub struct AgentChanges {
     /// See [`AgentIdentity::groups`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,
-    /// A limit of its budget; an inner `None` takes it away.
+    /// A limit of its budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens_per_day: Option<Limit>,
     /// The same.
@@ -171,7 +171,7 @@ pub enum Limit {
     /// So much.
     AtMost(u64),
     /// No limit.
-    None,
+    Unlimited,
 }
 
 /// Another secret in the place of the newest.
@@ -188,7 +188,7 @@ impl Limit {
     fn of(self) -> Option<u64> {
         match self {
             Limit::AtMost(most) => Some(most),
-            Limit::None => None,
+            Limit::Unlimited => None,
         }
     }
 }

@@ -140,7 +140,7 @@ impl Wish {
     }
 
     /// Whether it changes what a token of somebody's proves, so that what was proven before must be proven
-    /// anew: his groups do. Status, capabilities, counters, revoked tokens, targets and the key are looked at
+    /// anew: his groups do, and that he is gone. Status, capabilities, counters, revoked tokens, targets and the key are looked at
     /// each time; if they counted here, any agent could void everybody's proofs by revoking tokens of its own.
     pub(super) fn changes_rights(&self) -> bool {
         match self {

@@ -42,8 +42,11 @@ pub(crate) fn health(app: &App) -> Reply {
         .collect();
     let directory = app.agents().map(|agents| {
         let kept = agents.store().status();
-        degraded |= kept.fault.is_some();
-        json!({"store": kept.kind, "fault": kept.fault, "agents": agents.known().agents().count()})
+        // While that is so, agents are answered with 503.
+        let unknown = agents.now().err().map(|why| why.to_string());
+        let fault = kept.fault.or(unknown);
+        degraded |= fault.is_some();
+        json!({"store": kept.kind, "fault": fault, "agents": agents.known().agents().count()})
     });
     let status = if degraded { "degraded" } else { "ok" };
     let policy = app.policy.state();

@@ -36,6 +36,22 @@ pub(crate) struct Asked<'r> {
     pub(crate) body: Result<&'r [u8], Unread>,
 }
 
+/// A request without anything.
+impl Default for Asked<'_> {
+    fn default() -> Self {
+        let field = Field::Absent;
+        Asked {
+            content_type: field,
+            authorization: field,
+            api_key: field,
+            if_match: field,
+            request_id: field,
+            query: None,
+            body: Ok(&[]),
+        }
+    }
+}
+
 impl Asked<'_> {
     /// The body's kind, without parameters and in lower case; `None` when there is not exactly one.
     pub(crate) fn media_type(&self) -> Option<String> {

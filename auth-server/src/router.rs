@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::HeaderMap;
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request};
@@ -31,7 +32,7 @@ use crate::directory;
 use crate::grants;
 use crate::places::{Door, Place, directory_call};
 use crate::reply::Reply;
-use crate::validate::{self, Field, Raw};
+use crate::validate::{self, Raw};
 use crate::{admin, discovery};
 
 /// The largest body that is read at all, in bytes.
@@ -121,14 +122,17 @@ async fn prepare(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<TcpStr
 }
 
 async fn answer(app: &App, door: Door, request: Request<Incoming>) -> Reply {
-    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+    let (head, body) = request.into_parts();
+    let reading = matches!(head.method, Method::GET | Method::HEAD);
     let read = |reply: &dyn Fn() -> Reply| if reading { reply() } else { method_not_allowed() };
-    match Place::at(door, request.uri().path()) {
+    match Place::at(door, head.uri.path()) {
         // Any method, any body: nginx asks with those of the request it asks about.
-        Place::Validate => validate::validate(app, raw(request.headers())).await,
+        Place::Validate => validate::validate(app, raw(&head.headers)).await,
         Place::Health => read(&|| admin::health(app)),
         Place::IdentityKeys => read(&|| document(&app.identity_keys)),
-        Place::Grant { .. } | Place::Agent { .. } | Place::Directory { .. } => with_body(app, request).await,
+        place @ (Place::Grant { .. } | Place::Agent { .. } | Place::Directory { .. }) => {
+            with_body(app, place, &head, body).await
+        }
         Place::Resource { org, slug } => {
             read(&|| found(app.issuer(org).and_then(|issuer| discovery::resource(issuer, slug)).as_deref()))
         }
@@ -156,37 +160,32 @@ fn raw(headers: &HeaderMap) -> Raw<'_> {
             "x-request-id" => &mut raw.request_id,
             _ => continue,
         };
-        *field = match field {
-            Field::Absent => Field::Once(value.as_bytes()),
-            Field::Once(_) | Field::Repeated => Field::Repeated,
-        };
+        field.note(value.as_bytes());
     }
     raw
 }
 
-fn field<'h>(headers: &'h HeaderMap, name: &str) -> Field<'h> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Field::Absent,
-        (Some(value), None) => Field::Once(value.as_bytes()),
-        (Some(_), Some(_)) => Field::Repeated,
+/// The headers of what may have a body, the same way; the body is to come.
+fn asked(head: &Parts) -> Asked<'_> {
+    let mut asked = Asked { query: head.uri.query(), ..Asked::default() };
+    for (name, value) in &head.headers {
+        let field = match name.as_str() {
+            "content-type" => &mut asked.content_type,
+            "authorization" => &mut asked.authorization,
+            "x-api-key" => &mut asked.api_key,
+            "if-match" => &mut asked.if_match,
+            "x-request-id" => &mut asked.request_id,
+            _ => continue,
+        };
+        field.note(value.as_bytes());
     }
+    asked
 }
 
 /// What may have a body: it is read first, and the rooms behind are told what came of that.
-async fn with_body(app: &App, request: Request<Incoming>) -> Reply {
-    let (head, body) = request.into_parts();
+async fn with_body(app: &App, place: Place<'_>, head: &Parts, body: Incoming) -> Reply {
     let body = read_body(body).await;
-    let mut asked = Asked {
-        content_type: field(&head.headers, CONTENT_TYPE.as_str()),
-        authorization: field(&head.headers, "authorization"),
-        api_key: field(&head.headers, "x-api-key"),
-        if_match: field(&head.headers, "if-match"),
-        request_id: field(&head.headers, "x-request-id"),
-        query: head.uri.query(),
-        body: body.as_deref().map_err(|why| *why),
-    };
-    let place = Place::at(Door::Main, head.uri.path());
+    let mut asked = Asked { body: body.as_deref().map_err(|why| *why), ..asked(head) };
     // RFC 9110 section 9.3.2: where there is GET there is HEAD; the body is not sent.
     let method = if head.method == Method::HEAD { "GET" } else { head.method.as_str() };
     if let Place::Grant { org, call } = place {

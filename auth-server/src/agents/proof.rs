@@ -2,7 +2,6 @@
 //! the agent may still do anything is looked up each time.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use access::{Policy, Principal, ScopeSet};
 use ahash::RandomState;
@@ -15,8 +14,6 @@ use super::Agents;
 use crate::app::App;
 use crate::grants::Embedded;
 
-/// How long a proof is kept, in seconds.
-const KEPT: u64 = 300;
 /// How much memory proofs may take, in bytes.
 const CAPACITY: u64 = 16 << 20;
 /// The claim of an agent's token that was made for certain scopes alone.
@@ -24,7 +21,8 @@ const NARROWED: &str = "narrowed";
 /// Separates the `jti` of a token from that of the token it was made from.
 pub(crate) const LINEAGE: char = '.';
 
-/// Proofs of tokens, by the tokens themselves: compared whole, behind a hash with a random seed.
+/// Proofs of tokens, by the tokens themselves: compared whole, behind a hash with a random seed. Their ends are
+/// looked at when they are used; what nobody uses gives way to others.
 pub(crate) struct Tokens(Moka<Arc<[u8]>, Arc<AgentToken>, RandomState>);
 
 /// What an agent's token says.
@@ -66,7 +64,6 @@ impl Tokens {
                 .weigher(|token: &Arc<[u8]>, _: &Arc<AgentToken>| {
                     u32::try_from(token.len() + 512).unwrap_or(u32::MAX)
                 })
-                .time_to_live(Duration::from_secs(KEPT))
                 .build_with_hasher(RandomState::new()),
         )
     }

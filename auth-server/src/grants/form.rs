@@ -317,11 +317,8 @@ mod tests {
         let form = Form::read(&Asked {
             content_type,
             authorization,
-            api_key: Field::Absent,
-            if_match: Field::Absent,
-            request_id: Field::Absent,
-            query: None,
             body: Ok(body.as_bytes()),
+            ..Asked::default()
         })?;
         let Grant::ClientCredentials(credentials) = form.grant else { panic!("client credentials") };
         Ok((credentials.client_id, credentials.secret.expose().to_owned(), credentials.basic))

@@ -19,6 +19,14 @@ pub(crate) enum Field<'r> {
 }
 
 impl<'r> Field<'r> {
+    /// Notes that it was sent, once more.
+    pub(crate) fn note(&mut self, value: &'r [u8]) {
+        *self = match self {
+            Field::Absent => Field::Once(value),
+            Field::Once(_) | Field::Repeated => Field::Repeated,
+        };
+    }
+
     /// A request's id as a log may hold it: what is no such id is left out.
     pub(crate) fn printable(self) -> Cow<'r, str> {
         match self {

@@ -216,7 +216,11 @@ impl<L: Log> Keeper<L> {
     }
 
     async fn refresh(&mut self, refreshes: Vec<oneshot::Sender<Result<(), StoreError>>>) {
-        let known = self.look().await;
+        // Nobody waits for what is not there; whether it is again, is looked for all the time.
+        let known = match self.shared.away() {
+            Some(reason) => Err(reason),
+            None => self.look().await,
+        };
         for reply in refreshes {
             let known = known.as_ref().map_err(|reason| self.shared.unavailable(reason));
             let _ = reply.send(known.copied());

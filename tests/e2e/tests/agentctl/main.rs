@@ -1,6 +1,7 @@
 //! `agentctl agent …` through real nginx, with the real model, and with agents on loopback that speak A2A.
 
 mod agent;
+mod identity;
 
 use agent::Dialect;
 use e2e::{Desk, Shared, column};

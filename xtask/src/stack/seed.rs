@@ -33,7 +33,8 @@ impl std::fmt::Debug for DemoAgent {
 const SLUG: &str = "research-analyst";
 
 fn agent() -> Value {
-    json!({"name": "Research Analyst", "slug": SLUG,
+    // No slug: that of a demo agent somebody has removed is never given again, and this one then gets another.
+    json!({"name": "Research Analyst",
         "description": "Reads documents and market figures, and says what they come to",
         "capabilities": ["read:documents", "mcp:financial"],
         "budget_policy": {"max_tokens_per_day": 100_000}})
@@ -60,15 +61,22 @@ pub(super) async fn seed(issuer: &str, admin_key: &str, data: &Path) -> Outcome<
         }
     }
     let file = data.join("demo-agent.json");
-    let made = match admin.find(&format!("agents/{SLUG}")).await? {
+    let held = kept(&file)?;
+    let name = held.as_ref().map_or(SLUG, |held| &*held.client_id);
+    let known = match admin.find(&format!("agents/{name}")).await? {
+        None => admin.find(&format!("agents/{SLUG}")).await?,
+        known => known,
+    };
+    let made = match known {
         None => admin.make("agents", &agent()).await?,
         Some(known) => {
-            if let Some(kept) = kept(&file)?
-                && still_opens(issuer, &kept, &known).await?
+            if let Some(held) = held
+                && still_opens(issuer, &held, &known).await?
             {
-                return Ok(kept);
+                return Ok(held);
             }
-            admin.make(&format!("agents/{SLUG}/rotate-credentials"), &json!({})).await?
+            let id = known["agentId"].as_str().unwrap_or(SLUG);
+            admin.make(&format!("agents/{id}/rotate-credentials"), &json!({})).await?
         }
     };
     let word = |key: &str| made[key].as_str().map(str::to_owned);

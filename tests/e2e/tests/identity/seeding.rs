@@ -107,6 +107,16 @@ async fn starts_and_starts_again(mut options: StackOptions) {
     let (stack, kept) = start(&options).await;
     assert_eq!(kept, mended);
     xtask::demo::identity::play(&stack.run()).await.expect_err("it is suspended");
+    // Removed by hand: another one is there, and has another slug, both times.
+    let gone = format!("agents/{}", kept.client_id);
+    let organisation = Organisation::of(&stack);
+    organisation.admin(Method::DELETE, &gone, None).await.must_be(200);
+    drop(stack);
+    let (stack, anew) = start(&options).await;
+    assert!(anew.client_id != kept.client_id, "an agent that was removed does not come back");
+    opens(&Organisation::of(&stack), &anew, 200).await;
+    drop(stack);
+    assert_eq!(start(&options).await.1, anew);
 }
 
 async fn start(options: &StackOptions) -> (Stack, DemoAgent) {

@@ -104,8 +104,8 @@ impl Authorization {
 /// A client's token that holds less than the client does carries no groups: groups are mapped to scopes at each
 /// use and would bring all of them back. The price is that such a token sees nothing that is shown to groups
 /// alone. An agent's token that was narrowed says so, and never brings more than its `scope` says, so it carries
-/// the groups it has a scope of, and those that give none: an agent that asks for what it had last time loses nothing because a group gives
-/// more by now.
+/// the groups it has a scope of, and those that give none: an agent that asks for what it had last time loses
+/// nothing because a group gives more by now.
 ///
 /// # Errors
 /// [`GrantError::InvalidScope`] when nothing remains of what was asked for.

@@ -94,7 +94,8 @@ pub(crate) async fn answer(
 ) -> Reply {
     let mut who = None;
     let served = serve(app, issuer, agents, call, asked, &mut who).await;
-    if call != AgentCall::Ask && (served.is_err() || call == AgentCall::Register) || who.is_none() {
+    let notes_itself = call == AgentCall::Ask && who.is_some();
+    if !notes_itself && (served.is_err() || call == AgentCall::Register) {
         app.audit.record(&DecisionRecord {
             time: app.now(),
             server: "auth-server",

@@ -22,6 +22,8 @@ use crate::validate::Field;
 const DRAFT: &str = "admin_key.";
 /// The least length of a key, in bytes.
 const LEAST: usize = 40;
+/// What keys of organisations begin with.
+pub(crate) const PREFIX: &str = "lmk_";
 /// The file in the state folder that holds the key in clear, for whoever keeps the machine (0600).
 const FILE: &str = "admin_key";
 
@@ -123,12 +125,13 @@ async fn keep(
 /// Gives the draft of the key that counts its name, and removes those of keys that never did.
 fn settle(state: &Path, held: &str) -> std::io::Result<()> {
     for entry in std::fs::read_dir(state)? {
-        let path = entry?.path();
-        let is_draft =
-            path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(DRAFT));
-        let Ok(Some(text)) = files::read_private(&path).map(|text| text.filter(|_| is_draft)) else {
+        let entry = entry?;
+        if !entry.file_name().to_str().is_some_and(|name| name.starts_with(DRAFT)) {
             continue;
-        };
+        }
+        let path = entry.path();
+        // One that others can read is left to the operator.
+        let Ok(Some(text)) = files::read_private(&path) else { continue };
         if same(held, &hashed(String::from_utf8_lossy(&text).trim())) {
             std::fs::rename(&path, state.join(FILE))?;
         } else {
@@ -148,9 +151,6 @@ fn chance() -> String {
 fn by_server(reason: &'static str) -> Result<DirectoryPermit, String> {
     Asker::Server(reason).may(DirectoryAction::Write).map_err(|fault| fault.to_string())
 }
-
-/// What keys of organisations begin with.
-pub(crate) const PREFIX: &str = "lmk_";
 
 /// Puts a new key in place of the one that was shown, which is void at once.
 pub(super) async fn rotate(desk: &Desk<'_>) -> Result<Reply, IdentityError> {

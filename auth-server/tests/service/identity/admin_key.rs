@@ -256,3 +256,24 @@ async fn a_restart_keeps_everything() {
     let org = org.restarted().await;
     assert_eq!(picture(&org).await, before);
 }
+
+#[tokio::test]
+async fn what_a_crash_left_of_a_key_is_settled_at_the_next_start() {
+    let folder = std::sync::Arc::new(tempfile::tempdir().unwrap());
+    let provider = crate::fixture::Provider::start().await;
+    let first = crate::stack::Stack::over(std::sync::Arc::clone(&folder), provider.clone(), &[]).await;
+    let state = folder.path().join("state");
+    let key = std::fs::read(state.join("admin_key")).unwrap();
+    first.app.close().await;
+    drop(first);
+    // As if it had been killed between the store's yes and the name, and another time before the yes.
+    std::fs::rename(state.join("admin_key"), state.join("admin_key.0123")).unwrap();
+    boot::files::write_new(&state.join("admin_key.4567"), b"lmk_of-a-key-that-never-counted\n").unwrap();
+    let second = crate::stack::Stack::over(std::sync::Arc::clone(&folder), provider, &[]).await;
+    assert_eq!(std::fs::read(state.join("admin_key")).unwrap(), key);
+    let drafts = std::fs::read_dir(&state)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("admin_key."));
+    assert_eq!(drafts.count(), 0);
+    second.app.close().await;
+}

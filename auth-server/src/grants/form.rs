@@ -1,6 +1,8 @@
 //! The bodies of requests to OAuth endpoints and their Basic header → [`Form`], [`Parameters`]: the only place that
 //! sees them.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use boot::Secret;
@@ -85,14 +87,14 @@ pub(crate) struct Credentials {
 
 /// The parameters of a request to an OAuth endpoint, in their order. Those that nobody asks for are passed over
 /// (RFC 6749 section 3.2).
-pub(super) struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters<'r>(Vec<(Cow<'r, str>, String)>);
 
-impl Parameters {
+impl<'r> Parameters<'r> {
     /// Reads a form or a JSON object.
     ///
     /// # Errors
     /// [`GrantError::Unread`], [`GrantError::InvalidRequest`] with what to change.
-    pub(super) fn read(request: &Asked<'_>) -> Result<Parameters, GrantError> {
+    pub(super) fn read(request: &Asked<'r>) -> Result<Parameters<'r>, GrantError> {
         let bytes = request.body.map_err(GrantError::Unread)?;
         match request.media_type().as_deref() {
             Some("application/x-www-form-urlencoded") => Ok(Parameters::from_form(bytes)),
@@ -106,7 +108,7 @@ impl Parameters {
 
     /// A token is long and has nothing to decode: only a pair that has is put through the decoder, which goes byte
     /// by byte.
-    fn from_form(bytes: &[u8]) -> Parameters {
+    fn from_form(bytes: &'r [u8]) -> Parameters<'r> {
         let mut read = Vec::with_capacity(8);
         for pair in bytes.split(|byte| *byte == b'&') {
             let plain = !pair.iter().any(|byte| matches!(byte, b'%' | b'+'));
@@ -114,28 +116,28 @@ impl Parameters {
                 Some("") => {}
                 Some(pair) => {
                     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    read.push((name.to_owned(), value.to_owned()));
+                    read.push((Cow::Borrowed(name), value.to_owned()));
                 }
                 None => {
                     let decoded = form_urlencoded::parse(pair);
-                    read.extend(decoded.map(|(name, value)| (name.into_owned(), value.into_owned())));
+                    read.extend(decoded.map(|(name, value)| (name, value.into_owned())));
                 }
             }
         }
         Parameters(read)
     }
 
-    fn from_json(bytes: &[u8]) -> Option<Parameters> {
+    fn from_json(bytes: &[u8]) -> Option<Parameters<'r>> {
         let Ok(Value::Object(members)) = json::read(bytes) else { return None };
         let mut read = Vec::new();
         for (name, value) in members {
             match value {
                 Value::Null => {}
-                Value::String(value) => read.push((name, value)),
+                Value::String(value) => read.push((Cow::Owned(name), value)),
                 Value::Array(values) => {
                     for value in values {
                         let Value::String(value) = value else { return None };
-                        read.push((name.clone(), value));
+                        read.push((Cow::Owned(name.clone()), value));
                     }
                 }
                 // What is not ours may be anything.
@@ -210,7 +212,7 @@ impl Form {
 }
 
 /// RFC 8693 section 2.1 and RFC 8707 section 2: these two may come more than once.
-fn targets(parameters: &mut Parameters) -> Result<Vec<String>, GrantError> {
+fn targets(parameters: &mut Parameters<'_>) -> Result<Vec<String>, GrantError> {
     let (audience, resource) = (parameters.all("audience"), parameters.all("resource"));
     let mut targets: Vec<String> = Vec::new();
     for name in audience.into_iter().chain(resource) {
@@ -224,7 +226,7 @@ fn targets(parameters: &mut Parameters) -> Result<Vec<String>, GrantError> {
     Ok(targets)
 }
 
-fn exchange(parameters: &mut Parameters, client: Option<Claimed>) -> Result<Exchange, GrantError> {
+fn exchange(parameters: &mut Parameters<'_>, client: Option<Claimed>) -> Result<Exchange, GrantError> {
     let subject_token =
         parameters.take("subject_token")?.ok_or(GrantError::InvalidRequest("subject_token is missing"))?;
     let typed = |kind: &Option<String>| matches!(kind.as_deref(), Some(ACCESS_TOKEN | JWT));

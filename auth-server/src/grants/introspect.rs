@@ -123,7 +123,7 @@ enum Introspecting<'d> {
 impl<'d> Introspecting<'d> {
     fn of(
         directory: &'d Directory,
-        parameters: &mut Parameters,
+        parameters: &mut Parameters<'_>,
         asked: &Asked<'_>,
     ) -> Result<Introspecting<'d>, GrantError> {
         match asked.api_key {

@@ -15,7 +15,7 @@ use crate::reply::Reply;
 pub(super) const TYPE: &str = "at+jwt";
 
 /// An access token and what the client is told of it, as it is sent.
-pub(super) struct Issued(String);
+pub(super) struct Issued(Vec<u8>);
 
 /// The claims (RFC 9068 section 2.2, RFC 8693 section 4), in the order in which they are written.
 #[derive(Serialize)]
@@ -124,7 +124,9 @@ pub(super) fn issue(
         expires_in: lifetime,
         scope: &scope,
     };
-    serde_json::to_string(&answer).map(Issued).map_err(|fault| failed(fault.to_string()))
+    let mut text = Vec::with_capacity(token.len() + scope.len() + 256);
+    serde_json::to_writer(&mut text, &answer).map_err(|fault| failed(fault.to_string()))?;
+    Ok(Issued(text))
 }
 
 /// The one username of an agent. Ours are ids, which nobody can choose; a client of Keycloak has the name that

@@ -74,7 +74,7 @@ impl Revoking {
         app: &App,
         issuer: &Embedded,
         agents: &Agents,
-        parameters: &mut Parameters,
+        parameters: &mut Parameters<'_>,
         asked: &Asked<'_>,
     ) -> Result<Revoking, GrantError> {
         match asked.api_key {

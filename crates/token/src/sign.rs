@@ -51,6 +51,9 @@ impl FromStr for SigningAlgorithm {
     }
 }
 
+/// Bytes of claims that mostly suffice: what is longer grows.
+const USUAL: usize = 1024;
+
 /// A private key, kept parsed, and the name its public half is published under.
 pub struct Signer {
     algorithm: SigningAlgorithm,
@@ -133,7 +136,9 @@ impl Signer {
         // Neither name has a character that JSON would have to escape.
         let header =
             format!("{{\"alg\":\"{}\",\"typ\":\"{typ}\",\"kid\":\"{}\"}}", self.algorithm.name(), self.kid);
-        let claims = serde_json::to_vec(claims).map_err(|fault| TokenError::Key(fault.to_string()))?;
+        let mut json = Vec::with_capacity(USUAL);
+        serde_json::to_writer(&mut json, claims).map_err(|fault| TokenError::Key(fault.to_string()))?;
+        let claims = json;
         let mut token = String::with_capacity((header.len() + claims.len()) * 4 / 3 + 400);
         URL_SAFE_NO_PAD.encode_string(header, &mut token);
         token.push('.');

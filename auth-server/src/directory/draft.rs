@@ -116,7 +116,7 @@ pub(super) fn is_slug(text: &str) -> bool {
 }
 
 /// A name as a slug: "Research Analyst" → "research-analyst".
-pub(super) fn slug_of(name: &str) -> String {
+pub(crate) fn slug_of(name: &str) -> String {
     let spelled: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' }).collect();
     let slug = spelled.split_whitespace().collect::<Vec<_>>().join("-");

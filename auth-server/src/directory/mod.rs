@@ -24,6 +24,7 @@ use crate::reply::Reply;
 use crate::validate::{self, Bearer, Field};
 
 use desk::{Desk, Keeper, data, tag};
+pub(crate) use draft::slug_of;
 pub(crate) use key::{PREFIX, first_key, hashed, is_admin_key, replace_key, same};
 
 /// What is asked of the directory.

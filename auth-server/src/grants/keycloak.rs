@@ -17,6 +17,7 @@ use super::error::GrantError;
 use super::form::Credentials;
 use crate::agents::Agents;
 use crate::app::App;
+use crate::directory::slug_of;
 
 /// How long Keycloak may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -216,12 +217,10 @@ async fn provisioned(
 
 /// A client id as a slug. Two ids can give the same one: the second gets a number.
 fn slug(client_id: &str, attempt: usize) -> String {
-    let good = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let slug: String = client_id.chars().take(48).map(good).collect();
-    let slug = slug.trim_matches('-');
+    let slug = slug_of(client_id);
     match attempt {
-        0 if !slug.is_empty() => slug.to_owned(),
-        _ => format!("{}-{attempt}", if slug.is_empty() { "agent" } else { slug }),
+        0 if !slug.is_empty() => slug,
+        _ => format!("{}-{attempt}", if slug.is_empty() { "agent" } else { &slug }),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use access::{Resource, Visibility};
+use access::{Action, Resource, Visibility};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::fields::string_list;
+use crate::entry::{Entry, WriteKind};
+use crate::fields::{etag, strings};
 use crate::{EntryPath, Faults};
 
 /// How far an entry is vouched for; the order is the ranking.
@@ -188,10 +188,45 @@ impl AgentEntry {
     }
 }
 
-fn etag(json: &str) -> String {
-    let digest = Sha256::digest(json.as_bytes());
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("\"{hex}\"")
+impl Entry for AgentEntry {
+    const PLURAL: &'static str = "agents";
+    const SINGULAR: &'static str = "agent";
+
+    fn from_card(path: EntryPath, card: Map<String, Value>) -> Result<AgentEntry, Faults> {
+        AgentEntry::from_card(path, card)
+    }
+
+    fn path(&self) -> &EntryPath {
+        &self.path
+    }
+
+    fn etag(&self) -> &str {
+        &self.etag
+    }
+
+    fn json(&self) -> &Arc<str> {
+        &self.json
+    }
+
+    fn enabled(&self) -> bool {
+        self.enabled
+    }
+
+    fn resource(&self) -> &Arc<Resource> {
+        &self.resource
+    }
+
+    fn policy_name(path: &EntryPath) -> &str {
+        path.as_str()
+    }
+
+    fn actions(write: WriteKind) -> &'static [Action] {
+        match write {
+            WriteKind::Insert => &[Action::PublishAgent],
+            WriteKind::Replace => &[Action::ModifyAgent],
+            WriteKind::Remove => &[Action::DeleteAgent],
+        }
+    }
 }
 
 fn provider(value: Option<&Value>) -> Option<Provider> {
@@ -214,10 +249,4 @@ fn skill(value: &Value) -> Skill {
         description: text("description"),
         tags: tags.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
     }
-}
-
-fn strings(value: Option<&Value>, field: &str, faults: &mut Faults) -> Vec<String> {
-    let Some(value) = value else { return Vec::new() };
-    string_list(value, field, faults);
-    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }

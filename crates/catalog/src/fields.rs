@@ -1,6 +1,7 @@
 //! The fields of a card: texts, lists of texts, web addresses.
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::Faults;
@@ -50,4 +51,18 @@ pub(crate) fn web_url(text: &str) -> Option<Url> {
         return None;
     }
     Url::parse(text).ok().filter(Url::has_host)
+}
+
+/// The texts of a list; a fault for what is none.
+pub(crate) fn strings(value: Option<&Value>, field: &str, faults: &mut Faults) -> Vec<String> {
+    let Some(value) = value else { return Vec::new() };
+    string_list(value, field, faults);
+    value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Strong entity tag of a card's JSON, with its quotes (RFC 9110 section 8.8.3).
+pub(crate) fn etag(json: &str) -> String {
+    let digest = Sha256::digest(json.as_bytes());
+    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("\"{hex}\"")
 }

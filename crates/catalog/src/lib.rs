@@ -2,18 +2,24 @@
 
 mod agent;
 mod draft;
+mod entry;
 mod fault;
 mod fields;
 pub mod json;
 pub mod path;
+mod place;
 mod reading;
 mod schemes;
+mod server;
 mod skills;
 pub mod text;
 mod validate;
 
 pub use agent::{AgentEntry, Provider, Skill, TrustLevel};
 pub use draft::AgentDraft;
+pub use entry::{Entry, WriteKind};
 pub use fault::{Faults, FieldFault};
 pub use path::{EntryPath, PathFault, RequestPath};
+pub use place::{Door, NameFault, OWN_SERVER, ServerName, ServerPlace};
+pub use server::{ServerEntry, ServerLimits, Tool, Transport};
 pub use validate::CardRules;

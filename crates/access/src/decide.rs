@@ -1,12 +1,13 @@
 //! The decision: may this principal do this to that resource?
 //!
-//! How the tiers combine (design page "access", section 3): a scope with both a
-//! UI-Scopes entry and an `agents` block allows what both allow; with one of
-//! them, that one decides. The caller may if any of his scopes allows.
+//! How the tiers combine (design page "access", section 3): of agents, a scope with
+//! both a UI-Scopes entry and an `agents` block allows what both allow; with one of
+//! them, that one decides. Of MCP servers, UI-Scopes decides alone. The caller may if
+//! any of his scopes allows.
 
 use crate::grants::Grants;
 use crate::resource::EntryFacts;
-use crate::{Action, Policy, Principal, Resource, ScopeSet, Visibility};
+use crate::{Action, Policy, Principal, Resource, Visibility};
 
 /// Proof that `decide` said yes. Nothing else can make one, and every write of
 /// the store asks for it.
@@ -66,41 +67,25 @@ impl Policy {
         who.scopes.iter().any(|scope| self.ui.get(scope).is_some_and(Grants::are_admin))
     }
 
-    /// Whether any scope names this MCP server at all. Which methods and tools of it
-    /// may be used is decided where the request's body is known.
-    pub fn may_reach_server(&self, scopes: &ScopeSet, server: &str) -> bool {
-        let server = server.trim_matches('/');
-        scopes
-            .iter()
-            .filter_map(|scope| self.sections.get(scope))
-            .any(|section| section.servers.iter().any(|grant| grant.reaches(server)))
-    }
-
-    /// Whether a method of an MCP server, and for `tools/call` its tool, may be called with
-    /// these scopes (design page "access", section 3).
-    pub fn may_call(&self, scopes: &ScopeSet, server: &str, method: &str, tool: Option<&str>) -> bool {
-        let server = server.trim_matches('/');
-        scopes
-            .iter()
-            .filter_map(|scope| self.sections.get(scope))
-            .any(|section| section.servers.iter().any(|grant| grant.allows(server, method, tool)))
-    }
-
     /// One principal's sight for one action, resolved once for many resources.
     pub fn view<'a>(&'a self, who: &'a Principal, action: Action) -> View<'a> {
-        let tiers = who
-            .scopes
-            .iter()
-            .filter_map(|scope| {
-                let refined = self.sections.get(scope).and_then(|section| section.agents.as_ref());
-                match (self.ui.get(scope), refined) {
-                    (Some(ui), refined) => Some((ui, refined)),
-                    (None, Some(alone)) => Some((alone, None)),
-                    (None, None) => None,
-                }
-            })
-            .collect();
+        let tiers = who.scopes.iter().filter_map(|scope| self.tiers(scope, action)).collect();
         View { who, action, admin: self.is_admin(who), tiers }
+    }
+
+    /// What decides about a scope: one tier, and what refines it. An `agents` block speaks of agents alone: for
+    /// MCP servers it neither grants nor refines anything.
+    fn tiers(&self, scope: &str, action: Action) -> Option<(&Grants, Option<&Grants>)> {
+        let ui = self.ui.get(scope);
+        if !action.is_agent() {
+            return ui.map(|ui| (ui, None));
+        }
+        let block = self.sections.get(scope).and_then(|section| section.agents.as_ref());
+        match (ui, block) {
+            (Some(ui), refined) => Some((ui, refined)),
+            (None, Some(alone)) => Some((alone, None)),
+            (None, None) => None,
+        }
     }
 }
 

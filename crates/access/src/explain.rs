@@ -44,7 +44,7 @@ pub struct ScopeSays {
     pub scope: String,
     /// Tier 1, `UI-Scopes`.
     pub ui_scopes: TierSays,
-    /// Tier 3, the `agents` block of the scope's own section.
+    /// Tier 3, the `agents` block of the scope's own section; it says nothing about MCP servers.
     pub agents_block: TierSays,
     /// What the two make together.
     pub allows: bool,
@@ -132,7 +132,9 @@ impl Policy {
 
     fn scope_says(&self, scope: &str, action: Action, path: &str) -> ScopeSays {
         let ui_scopes = tier_says(self.ui.get(scope), action, path);
-        let block = self.sections.get(scope).and_then(|section| section.agents.as_ref());
+        // It speaks of agents alone.
+        let section = self.sections.get(scope).filter(|_| action.is_agent());
+        let block = section.and_then(|section| section.agents.as_ref());
         let agents_block = tier_says(block, action, path);
         let allows = match (&ui_scopes, &agents_block) {
             (TierSays::Allows { .. }, TierSays::Allows { .. } | TierSays::Nothing)

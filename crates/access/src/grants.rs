@@ -125,13 +125,13 @@ impl ServerGrant {
         self.server.as_deref().is_none_or(|named| named == server)
     }
 
-    /// Whether the entry allows a method, and for `tools/call` the tool. A wildcard in
-    /// `tools` grants no other method.
-    pub(crate) fn allows(&self, server: &str, method: &str, tool: Option<&str>) -> bool {
+    /// Whether the entry, which must reach the server, allows a method, and for `tools/call` the tool. A
+    /// wildcard in `tools` grants no other method.
+    pub(crate) fn allows(&self, method: &str, tool: Option<&str>) -> bool {
         let listed =
             self.methods.has(method) || (WITH_INITIALIZE.contains(&method) && self.methods.has("initialize"));
         let tool_listed = method != TOOLS_CALL || tool.is_some_and(|tool| self.tools.has(tool));
-        self.reaches(server) && listed && tool_listed
+        listed && tool_listed
     }
 }
 

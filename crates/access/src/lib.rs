@@ -4,6 +4,7 @@
 //! and decides what a [`Principal`] may do to a [`Resource`].
 
 mod action;
+mod calls;
 mod capability;
 mod compare;
 mod decide;
@@ -25,6 +26,7 @@ pub mod spelling;
 mod yaml;
 
 pub use action::Action;
+pub use calls::Calls;
 pub use capability::{CapabilityFault, DirectoryAction, check_capability};
 pub use compare::Change;
 pub use decide::{Denied, Permit, View};

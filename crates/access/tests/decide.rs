@@ -160,6 +160,7 @@ slip: [{server: time, methods: [tools/call]}]
         let decided = policy.may_call(&ScopeSet::parse(scope), "/time/", method, tool);
         assert_eq!(decided, allowed, "{scope} {method} {tool:?}");
         assert!(!policy.may_call(&ScopeSet::parse(scope), "other", method, tool), "{scope} elsewhere");
+        assert!(policy.calls(&ScopeSet::parse(scope), "other").names_nothing(), "{scope} elsewhere");
     }
     assert_eq!(policy.warnings().len(), 1);
     assert_eq!(Policy::read(text, true).expect_err("a slip").len(), 1);

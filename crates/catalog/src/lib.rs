@@ -1,5 +1,6 @@
 //! What can be registered? Pure: cards in, entries or every fault out.
 
+pub mod address;
 mod agent;
 mod draft;
 mod entry;

@@ -8,6 +8,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use catalog::address::{is_never_called, is_private};
 use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -90,30 +91,7 @@ async fn read(client: &Client, card: Url) -> Result<(), String> {
 
 /// Whether an address may be called at all.
 fn may_call(ip: IpAddr, rules: EndpointRules) -> bool {
-    let (never, private) = match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            (
-                ip.is_unspecified()
-                    || ip.is_link_local()
-                    || ip.is_multicast()
-                    || ip.is_broadcast()
-                    || a == 0
-                    || a >= 240,
-                ip.is_loopback() || ip.is_private() || shared,
-            )
-        }
-        // fd00:ec2::254 is a cloud's metadata service inside the private range.
-        IpAddr::V6(ip) => (
-            ip.is_unspecified()
-                || ip.is_unicast_link_local()
-                || ip.is_multicast()
-                || ip.segments()[..2] == [0xfd00, 0x0ec2],
-            ip.is_loopback() || ip.is_unique_local(),
-        ),
-    };
-    !never && (!private || rules.allow_private)
+    !is_never_called(ip) && (!is_private(ip) || rules.allow_private)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 use std::net::{IpAddr, ToSocketAddrs};
 use std::time::Duration;
 
+use catalog::address::{is_never_called, is_private};
 use catalog::json;
 use serde_json::{Map, Value};
 
@@ -139,7 +140,7 @@ impl Reach {
         let port = url.port_or_known_default().unwrap_or(443);
         // A name that is not known is found out by the call, which says so better.
         let addresses = (host, port).to_socket_addrs().into_iter().flatten();
-        let addresses: Vec<IpAddr> = addresses.map(|address| address.ip().to_canonical()).collect();
+        let addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
         if addresses.iter().copied().any(is_never_called) {
             return Err(format!("{url}: its address is one that is never called"));
         }
@@ -147,30 +148,6 @@ impl Reach {
             return Err(format!("{url}: its address is private: --allow-private calls it"));
         }
         Ok(())
-    }
-}
-
-/// Whether an address means something else on each machine or in each network.
-fn is_private(ip: IpAddr) -> bool {
-    match ip {
-        // 100.64.0.0/10 is for carriers and private networks over them (RFC 6598).
-        IpAddr::V4(ip) => {
-            ip.is_loopback() || ip.is_private() || (ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 0x40)
-        }
-        IpAddr::V6(ip) => ip.is_loopback() || ip.is_unique_local(),
-    }
-}
-
-fn is_never_called(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_unspecified() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast(),
-        // fd00:ec2::254 is a cloud's metadata service inside the private range.
-        IpAddr::V6(ip) => {
-            ip.is_unspecified()
-                || ip.is_unicast_link_local()
-                || ip.is_multicast()
-                || ip.segments()[..2] == [0xfd00, 0x0ec2]
-        }
     }
 }
 

@@ -22,6 +22,10 @@ pub struct Hit {
     pub cosine: f32,
 }
 
+/// A question, embedded.
+#[derive(Debug, Clone)]
+pub struct Question(Vec<f32>);
+
 /// Keeps the vectors of texts under keys, with the facts `F` that decide who may find them.
 ///
 /// Every method may be called from any thread at any time. Embedding happens outside all locks.
@@ -137,21 +141,38 @@ impl<F: Clone + Send + Sync> Engine<F> {
         k: usize,
         permitted: impl Fn(&F) -> bool + Sync,
     ) -> Result<Vec<Hit>, SearchError> {
-        Ok(self.nearest_by(text, k, permitted)?.0)
+        Ok(self.nearest_to(&self.question(text)?, k, permitted))
+    }
+
+    /// Embeds a question, to be asked of several sets of entries.
+    ///
+    /// # Errors
+    /// [`SearchError`] when the embedder fails.
+    pub fn question(&self, text: &str) -> Result<Question, SearchError> {
+        self.embed(text).map(Question)
+    }
+
+    /// [`Engine::nearest`] to a question of this engine.
+    pub fn nearest_to(
+        &self,
+        question: &Question,
+        k: usize,
+        permitted: impl Fn(&F) -> bool + Sync,
+    ) -> Vec<Hit> {
+        self.nearest_by(question, k, permitted).0
     }
 
     pub(crate) fn nearest_by(
         &self,
-        text: &str,
+        Question(query): &Question,
         k: usize,
         permitted: impl Fn(&F) -> bool + Sync,
-    ) -> Result<(Vec<Hit>, Route), SearchError> {
-        let query = self.embed(text)?;
+    ) -> (Vec<Hit>, Route) {
         let state = self.read();
-        let (found, route) = state.rows.nearest(&query, k, &permitted, &self.limits);
+        let (found, route) = state.rows.nearest(query, k, &permitted, &self.limits);
         tracing::debug!(?route, rows = state.rows.len(), found = found.len(), "searched");
         let hits = found.into_iter().map(|(row, cosine)| Hit { key: row.key.to_string(), cosine }).collect();
-        Ok((hits, route))
+        (hits, route)
     }
 
     /// Takes over vectors of an earlier run, so that upserts of the same texts embed nothing. Call it before

@@ -23,7 +23,7 @@ mod vectors;
 
 pub use bert::{Bert, MAX_TOKENS};
 pub use embed::Embedder;
-pub use engine::{Engine, Hit};
+pub use engine::{Engine, Hit, Question};
 pub use error::{ModelError, SearchError, VectorsError};
 pub use hashed::HashedWords;
 pub use index::TextHash;

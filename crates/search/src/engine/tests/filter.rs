@@ -78,7 +78,8 @@ fn every_route_gives_the_same_answer() {
         ("none", Box::new(|_| false), Route::Exact),
     ];
     for (name, permitted, route) in cases {
-        let (hits, taken) = engine.nearest_by(&text(7), 10, |n| permitted(*n)).unwrap();
+        let question = engine.question(&text(7)).unwrap();
+        let (hits, taken) = engine.nearest_by(&question, 10, |n| permitted(*n));
         assert_eq!(taken, route, "{name}");
         assert_eq!(hits, expected(&engine, &text(7), 10, &permitted), "{name}");
     }
@@ -110,7 +111,7 @@ fn the_graph_follows_changes() {
     let mut found = 0;
     for number in 0..100 {
         let query = text(number * 16);
-        let (hits, route) = engine.nearest_by(&query, 10, |_| true).unwrap();
+        let (hits, route) = engine.nearest_by(&engine.question(&query).unwrap(), 10, |_| true);
         assert_eq!(route, Route::Graph);
         assert_eq!(hits.len(), 10);
         let exact = expected(&engine, &query, 10, |_| true);

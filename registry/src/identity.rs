@@ -38,6 +38,8 @@ pub struct Seal {
 /// Who is calling, and until when that is known; in seconds since the epoch.
 struct Known {
     who: Arc<Principal>,
+    bound: Option<Arc<str>>,
+    agent: bool,
     expires_at: u64,
 }
 
@@ -45,6 +47,10 @@ struct Sealed {
     principal: Arc<Principal>,
     /// The policy whose scopes the principal has.
     policy: String,
+    /// The one MCP server that the caller's token is for.
+    bound: Option<Arc<str>>,
+    /// Whether he is an agent of the directory.
+    agent: bool,
     /// Seconds since the epoch.
     expires_at: u64,
 }
@@ -83,15 +89,19 @@ impl Seal {
             Some(known) if !token::expired(known.expires_at, now) => known,
             Some(_) | None => {
                 let verified = token::verify::<IdentityClaims, _>(sealed, &self.issuer, now).await?;
-                let sealed_with = verified.claims.policy.clone();
-                let principal = Arc::new(verified.claims.into_principal());
-                let entry = Sealed { principal, policy: sealed_with, expires_at: verified.expires_at };
-                let entry = Arc::new(entry);
+                let entry = Arc::new(Sealed {
+                    policy: verified.claims.policy.clone(),
+                    bound: verified.claims.server.as_deref().map(Arc::from),
+                    agent: verified.claims.base.is_some(),
+                    principal: Arc::new(verified.claims.into_principal()),
+                    expires_at: verified.expires_at,
+                });
                 self.verified.insert(sealed.into(), entry.clone());
                 entry
             }
         };
-        Ok(Known { who: self.under(policy, &known), expires_at: known.expires_at })
+        let (bound, agent, expires_at) = (known.bound.clone(), known.agent, known.expires_at);
+        Ok(Known { who: self.under(policy, &known), bound, agent, expires_at })
     }
 
     /// The caller as this policy sees him. The two servers read one file, but for a moment one has
@@ -112,7 +122,10 @@ impl Seal {
             (None, _) if self.trust_plain_headers => {
                 let who = identity::from_plain_headers(|name| request.header(name));
                 let who = Arc::new(who.ok_or(ApiError::Unauthenticated)?);
-                Ok(Known { who, expires_at: now.saturating_add(PLAIN_LIFE) })
+                // These headers cannot say that a token is bound to one MCP server. It opens no more for that: the
+                // auth-server says yes to it at that server's addresses alone, the gateway forwards to the path that
+                // it was asked about, and the scopes are the token's own few words.
+                Ok(Known { who, bound: None, agent: false, expires_at: now.saturating_add(PLAIN_LIFE) })
             }
             (Some(one), None) => {
                 let one = one.to_str().map_err(|_| ApiError::Unauthenticated)?;
@@ -153,6 +166,12 @@ impl Recorded {
 pub(crate) struct Caller {
     pub(crate) who: Arc<Principal>,
     pub(crate) policy: Arc<Policy>,
+    /// The one MCP server that his token is for, if it is bound to one; only [`gateway_caller`] makes such a caller.
+    #[allow(dead_code, reason = "the gateway's")]
+    pub(crate) bound: Option<Arc<str>>,
+    /// Whether he is an agent of the directory, who can have tokens for MCP servers.
+    #[allow(dead_code, reason = "the exchange's")]
+    pub(crate) agent: bool,
     /// Until when it is known who he is, in seconds since the epoch.
     pub(crate) expires_at: u64,
     /// The gateway's id of the request.
@@ -228,17 +247,44 @@ impl<'a> ApiExtractor<'a> for Caller {
         _options: ExtractParamOptions<()>,
     ) -> Result<Caller> {
         let app = request.data::<Arc<App>>().ok_or_else(|| ApiError::ours("the app is not there"))?;
-        let policy = app.policy.current();
-        let request_id = request.header(REQUEST_ID).unwrap_or_default().to_owned();
-        match app.seal.read(request, &policy, (app.clock)()).await {
-            Ok(Known { who, expires_at }) => {
-                let recorded = Recorded::default();
-                Ok(Caller { who, policy, expires_at, request_id, recorded })
-            }
-            Err(error) => {
-                app.record_stranger(&request_id, request.method().as_str(), request.uri().path(), &policy);
-                Err(error.into())
-            }
+        Ok(caller(app, request, |bound| bound.is_none()).await?)
+    }
+}
+
+/// The caller of an MCP server behind the gateway: like everybody else's, or by a token that is bound to exactly
+/// this server. Nothing else in the registry takes such a token.
+///
+/// # Errors
+/// [`ApiError::Unauthenticated`], also for a token that is bound to another server; [`ApiError::NoKeys`].
+#[allow(dead_code, reason = "the gateway's")]
+pub(crate) async fn gateway_caller(app: &App, request: &Request, server: &str) -> Result<Caller, ApiError> {
+    caller(app, request, |bound| bound.is_none_or(|bound| bound == server)).await
+}
+
+/// The seal of a request that has a caller: what the auth-server makes a token for an MCP server from.
+#[allow(dead_code, reason = "the gateway's")]
+pub(crate) fn seal_of(request: &Request) -> Option<&str> {
+    request.header(identity::SEALED)
+}
+
+/// Reads the caller; `fits` says whether a token that is bound to this MCP server, or to none, is taken here.
+async fn caller(
+    app: &App,
+    request: &Request,
+    fits: impl FnOnce(Option<&str>) -> bool,
+) -> Result<Caller, ApiError> {
+    let policy = app.policy.current();
+    let request_id = request.header(REQUEST_ID).unwrap_or_default().to_owned();
+    let known = app.seal.read(request, &policy, (app.clock)()).await.and_then(|known| {
+        if fits(known.bound.as_deref()) { Ok(known) } else { Err(ApiError::Unauthenticated) }
+    });
+    match known {
+        Ok(Known { who, bound, agent, expires_at }) => {
+            Ok(Caller { who, policy, bound, agent, expires_at, request_id, recorded: Recorded::default() })
+        }
+        Err(error) => {
+            app.record_stranger(&request_id, request.method().as_str(), request.uri().path(), &policy);
+            Err(error)
         }
     }
 }

@@ -56,7 +56,17 @@ pub struct IdentityClaims {
     /// See [`Principal::narrowed`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub narrowed: bool,
-    /// The version of the policy that mapped them.
+    /// The one MCP server that the caller's token is bound to, by its name in policies: nothing else is opened by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// The `jti` of the caller's token, if he is an agent of the directory: with that token, the right to tokens for
+    /// MCP servers is lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The capabilities that such a token was made for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub capabilities: Vec<String>,
+    /// The version of the policy that mapped the scopes.
     pub policy: String,
     /// When it was sealed.
     pub iat: u64,
@@ -67,7 +77,7 @@ pub struct IdentityClaims {
 }
 
 impl IdentityClaims {
-    /// What is to be sealed for a principal.
+    /// What is to be sealed for a principal whose token is bound to no MCP server, and who is no agent.
     pub fn new(
         who: &Principal,
         subject: &str,
@@ -85,6 +95,9 @@ impl IdentityClaims {
             groups: who.groups.clone(),
             scopes: who.scopes.iter().map(str::to_owned).collect(),
             narrowed: who.narrowed,
+            server: None,
+            base: None,
+            capabilities: Vec::new(),
             policy: policy.to_owned(),
             iat,
             exp,

@@ -3,6 +3,7 @@
 use access::Visibility;
 use serde_json::{Map, Value, json};
 
+use crate::merge::merge;
 use crate::reading::Null;
 use crate::{AgentEntry, CardRules, EntryPath, Faults, TrustLevel, reading, validate};
 
@@ -166,24 +167,4 @@ fn with_defaults(mut card: Map<String, Value>, path: &EntryPath) -> Map<String, 
         card.entry(field).or_insert(value);
     }
     card
-}
-
-/// RFC 7396, section 2.
-fn merge(target: &mut Map<String, Value>, patch: Map<String, Value>) {
-    for (key, value) in patch {
-        match (target.get_mut(&key), value) {
-            (_, Value::Null) => {
-                target.shift_remove(&key);
-            }
-            (Some(Value::Object(inner)), Value::Object(changes)) => merge(inner, changes),
-            (_, Value::Object(changes)) => {
-                let mut inner = Map::new();
-                merge(&mut inner, changes);
-                target.insert(key, Value::Object(inner));
-            }
-            (_, value) => {
-                target.insert(key, value);
-            }
-        }
-    }
 }

@@ -7,6 +7,7 @@ mod entry;
 mod fault;
 mod fields;
 pub mod json;
+mod merge;
 pub mod path;
 mod place;
 mod reading;
@@ -22,5 +23,7 @@ pub use entry::{Entry, WriteKind};
 pub use fault::{Faults, FieldFault};
 pub use path::{EntryPath, PathFault, RequestPath};
 pub use place::{Door, NameFault, OWN_SERVER, ServerName, ServerPlace};
-pub use server::{ServerEntry, ServerLimits, Tool, Transport};
+pub use server::{
+    HIDDEN, MAX_TOOLS, SealedDraft, ServerDraft, ServerEntry, ServerLimits, Tool, Transport, read_tools,
+};
 pub use validate::CardRules;

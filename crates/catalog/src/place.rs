@@ -11,7 +11,8 @@ pub struct ServerName<'n>(&'n str);
 /// The registry itself, as an MCP server.
 pub const OWN_SERVER: &str = "registry";
 /// First segments that are somebody else's: no MCP server can live there.
-const RESERVED: [&str; 9] = ["api", "docs", "health", ".well-known", "orgs", "t", "mcp", "sse", "messages"];
+const RESERVED: [&str; 10] =
+    ["api", "docs", "health", ".well-known", "orgs", "t", "mcp", "sse", "messages", "register"];
 /// The longest name, in bytes.
 const LONGEST: usize = 64;
 

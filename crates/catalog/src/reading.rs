@@ -107,7 +107,7 @@ fn drop_nulls(fields: &mut Map<String, Value>) {
 }
 
 /// `"a, b"` is `["a", "b"]`: the guide's own example writes tags so.
-fn listed(value: &mut Value) {
+pub(crate) fn listed(value: &mut Value) {
     if let Value::String(text) = value {
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
         *value = Value::Array(items.map(|item| Value::String(item.to_owned())).collect());
@@ -125,7 +125,7 @@ fn scheme_fields(fields: Map<String, Value>, name: &str, faults: &mut Faults) ->
 
 /// Renames keys in place. Two spellings that contradict each other are a fault: a
 /// reader who takes the other one would see another card.
-fn rename(
+pub(crate) fn rename(
     fields: Map<String, Value>,
     names: &[(&str, &str)],
     prefix: &str,

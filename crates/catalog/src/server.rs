@@ -1,5 +1,14 @@
 //! An MCP server as it stands in the registry: its card, and what gateway and search must know of it.
 
+mod draft;
+mod headers;
+mod reading;
+mod shown;
+#[cfg(test)]
+mod tests;
+mod tools;
+mod validate;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -13,6 +22,10 @@ use crate::entry::{Entry, WriteKind};
 use crate::fields::{etag, string_list, strings, web_url};
 use crate::place::ServerName;
 use crate::{EntryPath, Faults};
+
+pub use self::draft::{SealedDraft, ServerDraft};
+pub use self::headers::HIDDEN;
+pub use self::tools::{MAX_TOOLS, read_tools};
 
 /// How an MCP server is talked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -120,6 +133,27 @@ impl ServerEntry {
         <ServerEntry as Entry>::policy_name(&self.path)
     }
 
+    /// The same server, known to the gateway and to discovery, or not.
+    ///
+    /// # Errors
+    /// What makes the card unusable.
+    pub fn toggled(&self, enabled: bool, now: &str) -> Result<ServerEntry, Faults> {
+        let mut card = self.card();
+        card.insert("is_enabled".to_owned(), json!(enabled));
+        card.insert("updated_at".to_owned(), json!(now));
+        ServerEntry::from_card(self.path.clone(), card)
+    }
+
+    /// The same server with these values in its headers.
+    ///
+    /// # Errors
+    /// What makes the card unusable.
+    pub fn with_headers(&self, values: &BTreeMap<String, String>) -> Result<ServerEntry, Faults> {
+        let mut card = self.card();
+        card.insert("headers".to_owned(), json!(values));
+        ServerEntry::from_card(self.path.clone(), card)
+    }
+
     /// Where a transport is spoken, if the server speaks it. An address that ends with a slash is a folder
     /// (`http://host:8000/`) in which `mcp` or `sse` is the door; every other one is the door itself.
     pub fn endpoint(&self, transport: Transport) -> Option<Url> {
@@ -182,7 +216,7 @@ impl Entry for ServerEntry {
                 false
             }
         };
-        let tools = tools(card.get("tool_list"), &mut faults);
+        let tools = tools::read(card.get("tool_list"), &mut faults);
         let headers = headers(card.get("headers"), &mut faults);
         let exchange = card.get("token_exchange").and_then(|exchange| exchange.get("audience"));
         let exchange = exchange.and_then(Value::as_str).map(str::to_owned);
@@ -263,25 +297,6 @@ fn transports(value: Option<&Value>, faults: &mut Faults) -> Vec<Transport> {
         }
     }
     if named.is_empty() { vec![Transport::StreamableHttp] } else { named }
-}
-
-fn tools(value: Option<&Value>, faults: &mut Faults) -> Vec<Tool> {
-    let mut tools = Vec::new();
-    let Some(value) = value.filter(|value| !value.is_null()) else { return tools };
-    let Value::Array(items) = value else {
-        faults.add("tool_list", "must be a list of tools");
-        return tools;
-    };
-    for (number, item) in items.iter().enumerate() {
-        let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        match serde_json::value::to_raw_value(item) {
-            Ok(json) if !text("name").is_empty() => {
-                tools.push(Tool { name: text("name"), description: text("description"), json: json.into() });
-            }
-            Ok(_) | Err(_) => faults.add(format!("tool_list[{number}]"), "must be an object with a name"),
-        }
-    }
-    tools
 }
 
 /// `{name: value}`, or the list of such objects that other registries write.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use access::Visibility;
 use serde_json::{Map, Value};
-use url::Host;
+use url::{Host, Url};
 
 use crate::fields::{string_list, text, web_url};
 use crate::{EntryPath, Faults, TrustLevel, schemes, skills};
@@ -24,7 +24,7 @@ pub(crate) fn check(card: &Map<String, Value>, rules: CardRules, faults: &mut Fa
     text(card, "name", "name", faults);
     text(card, "description", "description", faults);
     if let Some(url) = text(card, "url", "url", faults) {
-        check_url(url, rules, faults);
+        web_address(url, "url", rules, faults);
     }
     if let Some(path) = optional_text(card, "path", faults)
         && let Err(fault) = EntryPath::parse(path)
@@ -60,11 +60,15 @@ pub(crate) fn check(card: &Map<String, Value>, rules: CardRules, faults: &mut Fa
     }
 }
 
-fn optional_text<'c>(card: &'c Map<String, Value>, name: &str, faults: &mut Faults) -> Option<&'c str> {
+pub(crate) fn optional_text<'c>(
+    card: &'c Map<String, Value>,
+    name: &str,
+    faults: &mut Faults,
+) -> Option<&'c str> {
     card.get(name).and_then(|_| text(card, name, name, faults))
 }
 
-fn flag(card: &Map<String, Value>, name: &str, faults: &mut Faults) {
+pub(crate) fn flag(card: &Map<String, Value>, name: &str, faults: &mut Faults) {
     if card.get(name).is_some_and(|value| !value.is_boolean()) {
         faults.add(name, "must be true or false");
     }
@@ -79,18 +83,21 @@ fn is_protocol_version(version: &str) -> bool {
             .all(|part| (1..=9).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn check_url(text: &str, rules: CardRules, faults: &mut Faults) {
+/// An address that everyone who finds the entry reads, and that is called over a network.
+pub(crate) fn web_address(text: &str, field: &str, rules: CardRules, faults: &mut Faults) -> Option<Url> {
     let Some(url) = web_url(text) else {
-        return faults.add("url", "must be an absolute http or https URL with a host");
+        faults.add(field, "must be an absolute http or https URL with a host");
+        return None;
     };
     if !url.username().is_empty() || url.password().is_some() {
         faults
-            .add("url", "must not carry a user name or password: everyone who finds the agent would read it");
+            .add(field, "must not carry a user name or password: everyone who finds the entry would read it");
     }
-    if url.scheme() == "http" && !rules.allow_plain_http && !url.host().is_some_and(|host| is_private(&host))
-    {
-        faults.add("url", "must be https: plain http is accepted for loopback and private hosts only");
+    let private = url.host().is_some_and(|host| is_private(&host));
+    if url.scheme() == "http" && !rules.allow_plain_http && !private {
+        faults.add(field, "must be https: plain http is accepted for loopback and private hosts only");
     }
+    Some(url)
 }
 
 /// Hosts that do not leave the operator's own networks.

@@ -20,9 +20,9 @@ use catalog::{AgentEntry, EntryPath};
 use registry::indexing::Index;
 use search::{Bert, Embedder, HashedWords, ModelFiles, SearchError};
 use serde_json::{Value, json};
-use store::file::FileStore;
+use store::file::{FileStore, Folder};
 use store::postgres::{DatabaseUrl, PostgresOptions, PostgresStore};
-use store::{AgentStore, HistoryLimits};
+use store::{EntryStore, HistoryLimits};
 use xtask::stack::Life;
 
 use self::common::{Role, World};
@@ -48,7 +48,7 @@ fn main() {
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let sizes = [100, large / 10, large];
         let mut folders = Vec::new();
-        let mut stores: Vec<Arc<dyn AgentStore>> = Vec::new();
+        let mut stores: Vec<Arc<dyn EntryStore<AgentEntry>>> = Vec::new();
         for size in sizes {
             let folder = tempfile::tempdir().unwrap();
             let store = open(folder.path());
@@ -73,17 +73,18 @@ fn main() {
     });
 }
 
-fn open(folder: &Path) -> Arc<dyn AgentStore> {
-    Arc::new(FileStore::open(folder, Arc::new(|| common::NOW), HistoryLimits::default()).unwrap())
+fn open(folder: &Path) -> Arc<dyn EntryStore<AgentEntry>> {
+    let folder = Folder::lock(folder).unwrap();
+    Arc::new(<FileStore>::open(&folder, Arc::new(|| common::NOW), HistoryLimits::default()).unwrap())
 }
 
-async fn open_postgres(url: &str) -> Arc<dyn AgentStore> {
+async fn open_postgres(url: &str) -> Arc<dyn EntryStore<AgentEntry>> {
     let options = PostgresOptions::new(url.parse::<DatabaseUrl>().unwrap(), Arc::new(|| common::NOW));
-    Arc::new(PostgresStore::open(PostgresOptions { migrate: true, ..options }).await.unwrap())
+    Arc::new(<PostgresStore>::open(PostgresOptions { migrate: true, ..options }).await.unwrap())
 }
 
 /// A start with what is kept, in a process of its own.
-fn start(open: impl FnOnce() -> Arc<dyn AgentStore>) {
+fn start(open: impl FnOnce() -> Arc<dyn EntryStore<AgentEntry>>) {
     let before = Instant::now();
     let store = open();
     let wall = before.elapsed().as_secs_f64();
@@ -113,7 +114,7 @@ fn entry(path: &str) -> AgentEntry {
     AgentEntry::from_card(EntryPath::parse(path).unwrap(), card).unwrap()
 }
 
-async fn fill(store: &Arc<dyn AgentStore>, count: usize) {
+async fn fill(store: &Arc<dyn EntryStore<AgentEntry>>, count: usize) {
     for begin in (0..count).step_by(512) {
         let end = count.min(begin + 512);
         write(store, (begin..end).map(|number| format!("/filled/{number}")), 512).await;
@@ -121,7 +122,7 @@ async fn fill(store: &Arc<dyn AgentStore>, count: usize) {
 }
 
 /// Writes these from so many clients at once.
-async fn write(store: &Arc<dyn AgentStore>, paths: impl Iterator<Item = String>, clients: usize) {
+async fn write(store: &Arc<dyn EntryStore<AgentEntry>>, paths: impl Iterator<Item = String>, clients: usize) {
     let paths = Arc::new(std::sync::Mutex::new(paths.collect::<Vec<_>>()));
     let tasks = (0..clients).map(|_| {
         let (store, paths) = (store.clone(), paths.clone());
@@ -180,7 +181,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-async fn alone(sizes: &[usize], stores: &[Arc<dyn AgentStore>], folder: &Path) {
+async fn alone(sizes: &[usize], stores: &[Arc<dyn EntryStore<AgentEntry>>], folder: &Path) {
     let mut costs = Costs::new(stores.len());
     let mut bare = Vec::new();
     let mut file = File::create(folder.join("bare")).unwrap();
@@ -206,7 +207,11 @@ async fn alone(sizes: &[usize], stores: &[Arc<dyn AgentStore>], folder: &Path) {
 }
 
 /// Whole requests in this process: identity, policy, validation, store, and with a model the embedding.
-async fn requests(sizes: &[usize], stores: &[Arc<dyn AgentStore>], model: Option<Arc<dyn Embedder>>) {
+async fn requests(
+    sizes: &[usize],
+    stores: &[Arc<dyn EntryStore<AgentEntry>>],
+    model: Option<Arc<dyn Embedder>>,
+) {
     let worlds: Vec<World> = stores
         .iter()
         .map(|store| {
@@ -239,7 +244,7 @@ async fn requests(sizes: &[usize], stores: &[Arc<dyn AgentStore>], model: Option
     costs.print(what, sizes);
 }
 
-async fn throughput(store: &Arc<dyn AgentStore>, name: &str) {
+async fn throughput(store: &Arc<dyn EntryStore<AgentEntry>>, name: &str) {
     for clients in [1, 8, 64] {
         let mut rates = Vec::new();
         for round in 0..5 {
@@ -263,7 +268,7 @@ async fn postgres(sizes: &[usize]) {
     let cluster = xtask::postgres::Cluster::start(programs, folder.path().join("postgres"), Life::WithParent)
         .await
         .unwrap();
-    let mut stores: Vec<Arc<dyn AgentStore>> = Vec::new();
+    let mut stores: Vec<Arc<dyn EntryStore<AgentEntry>>> = Vec::new();
     for size in sizes {
         let name = format!("with_{size}");
         cluster.create(&name).unwrap();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use access::{Action, DecisionRecord, Denied, LivePolicy, Permit, Policy, Resource, Verdict};
 use boot::audit::Audit;
-use catalog::CardRules;
-use store::{AgentStore, Catalogue};
+use catalog::{AgentEntry, CardRules, Entry, ServerEntry};
+use store::{Catalogue, EntryStore, Status};
 use token::Clock;
 
 use crate::agents::EndpointRules;
@@ -24,7 +24,9 @@ pub struct App {
     /// Who may do what.
     pub policy: LivePolicy,
     /// Where agents are kept.
-    pub store: Arc<dyn AgentStore>,
+    pub store: Arc<dyn EntryStore<AgentEntry>>,
+    /// Where MCP servers are kept.
+    pub servers: Arc<dyn EntryStore<ServerEntry>>,
     /// Where they are found by meaning.
     pub index: Index,
     /// How old what is shown may be; none when it may be of any age.
@@ -48,18 +50,28 @@ pub struct App {
 }
 
 impl App {
-    /// The picture that is shown to callers: none that is older than the operator allows, because what was
-    /// removed or hidden elsewhere since would still stand in it.
+    /// The agents that are shown to callers, see [`App::shown`].
     pub(crate) fn picture(&self) -> Result<Arc<Catalogue>, ApiError> {
-        if self.is_stale() {
-            return Err(ApiError::Behind);
-        }
-        Ok(self.store.catalogue())
+        self.shown(&*self.store)
     }
 
-    /// Whether what is shown may be too old.
-    pub(crate) fn is_stale(&self) -> bool {
-        self.max_lag.is_some_and(|most| self.store.status().lag > most)
+    /// The picture of a store that is shown to callers: none that is older than the operator allows, because
+    /// what was removed or hidden elsewhere since would still stand in it.
+    pub(crate) fn shown<E: Entry>(&self, store: &dyn EntryStore<E>) -> Result<Arc<Catalogue<E>>, ApiError> {
+        if self.is_too_old(&store.status()) {
+            return Err(ApiError::Behind);
+        }
+        Ok(store.catalogue())
+    }
+
+    /// How both stores are doing.
+    pub(crate) fn stores(&self) -> Status {
+        self.store.status().and(self.servers.status())
+    }
+
+    /// Whether what is shown may be older than the operator allows.
+    pub(crate) fn is_too_old(&self, store: &Status) -> bool {
+        self.max_lag.is_some_and(|most| store.lag > most)
     }
 
     /// The picture to tell somebody from who knows the change with this number: when it is not here, another

@@ -55,7 +55,7 @@ struct PolicyHealth {
     faults: u32,
 }
 
-/// Where agents are kept.
+/// Where agents and servers are kept.
 #[derive(Object)]
 struct StoreHealth {
     /// `file` or `postgres`.
@@ -92,7 +92,7 @@ impl Health {
         let policy = app.policy.state();
         let search = app.index.report();
         let keys = app.seal.keys();
-        let store = app.store.status();
+        let store = app.stores();
         Health {
             status: "ok".to_owned(),
             policy_version: policy.policy.version().to_owned(),
@@ -104,7 +104,7 @@ impl Health {
                 kind: store.kind.to_owned(),
                 writable: store.fault.is_none(),
                 lag_seconds: store.lag.as_millis() as f64 / 1000.0,
-                stale: app.is_stale(),
+                stale: app.is_too_old(&store),
             },
             search: SearchHealth { state: search.state.to_owned(), reason: search.reason },
             identity_keys: KeysHealth {

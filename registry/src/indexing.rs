@@ -16,7 +16,7 @@ use access::{Action, Resource};
 use arc_swap::ArcSwap;
 use catalog::{AgentEntry, EntryPath};
 use search::{Bert, Embedder, Engine, Hit, ModelSource, SavedVectors, TextHash, VectorsError};
-use store::AgentStore;
+use store::EntryStore;
 use tokio::sync::Semaphore;
 
 use crate::identity::Caller;
@@ -56,7 +56,7 @@ pub(crate) struct Report {
 pub struct Index(Arc<Inner>);
 
 struct Inner {
-    store: Arc<dyn AgentStore>,
+    store: Arc<dyn EntryStore<AgentEntry>>,
     state: ArcSwap<State>,
     /// The entity tag under which each path was last indexed.
     indexed: Mutex<HashMap<EntryPath, String>>,
@@ -72,16 +72,20 @@ struct Inner {
 
 impl Index {
     /// An index that is still without a model; vectors are kept in the file `vectors`.
-    pub fn new(store: Arc<dyn AgentStore>, vectors: Option<PathBuf>) -> Index {
+    pub fn new(store: Arc<dyn EntryStore<AgentEntry>>, vectors: Option<PathBuf>) -> Index {
         Index::with(store, vectors, None)
     }
 
     /// One that shares its vectors with other replicas' instead.
-    pub fn sharing(store: Arc<dyn AgentStore>, shared: SharedVectors) -> Index {
+    pub fn sharing(store: Arc<dyn EntryStore<AgentEntry>>, shared: SharedVectors) -> Index {
         Index::with(store, None, Some(shared))
     }
 
-    fn with(store: Arc<dyn AgentStore>, vectors: Option<PathBuf>, shared: Option<SharedVectors>) -> Index {
+    fn with(
+        store: Arc<dyn EntryStore<AgentEntry>>,
+        vectors: Option<PathBuf>,
+        shared: Option<SharedVectors>,
+    ) -> Index {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Index(Arc::new(Inner {
             store,

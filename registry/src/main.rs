@@ -10,6 +10,7 @@ use boot::audit::Audit;
 use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
+use registry::storage::Opened;
 use registry::{App, Bound, Followers, Metrics, Seal, bind, endpoint, operators_endpoint};
 use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
 
@@ -58,7 +59,8 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         );
     }
     let clock = clock();
-    let (store, index) = config.storage.open(clock.clone()).await.map_err(|fault| fault.to_string())?;
+    let opened = config.storage.open(clock.clone()).await.map_err(|fault| fault.to_string())?;
+    let Opened { agents, servers, index } = opened;
     let keys = identity_keys(config.identity_keys, &clock)?;
     let app = Arc::new(App {
         policy: LivePolicy::new(config.policy, config.strict_policy, (clock)()),
@@ -68,7 +70,8 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         endpoints: config.endpoints,
         public_url: config.public_url,
         index: index.clone(),
-        store,
+        store: agents,
+        servers,
         max_lag: config.max_lag,
         metrics: Metrics::default(),
         followers: Followers::default(),
@@ -93,7 +96,8 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     if let Some(file) = &options.ready_file {
         boot::files::replace(file, ready.to_string().as_bytes()).map_err(|fault| fault.to_string())?;
     }
-    tracing::info!(%ready, agents = app.store.catalogue().len(), policy = app.policy.current().version(), "serving");
+    let (agents, servers) = (app.store.catalogue().len(), app.servers.catalogue().len());
+    tracing::info!(%ready, agents, servers, policy = app.policy.current().version(), "serving");
     let stopped = async {
         let signal = stop.wait().await;
         tracing::info!(signal, "stopping");
@@ -106,6 +110,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     following.abort();
     index.save();
     app.store.close().await;
+    app.servers.close().await;
     bound.socket.iter().for_each(|socket| drop(std::fs::remove_file(socket)));
     served.map_err(|fault| fault.to_string())
 }

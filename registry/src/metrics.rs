@@ -39,9 +39,10 @@ pub(crate) fn text(app: &App) -> String {
         "Requests sealed under another policy than the registry's",
         remapped,
     );
-    let store = app.store.status();
-    let states: [(&str, &str, u64); 9] = [
+    let store = app.stores();
+    let states: [(&str, &str, u64); 10] = [
         ("agents", "Registered agents", app.store.catalogue().len() as u64),
+        ("servers", "Registered MCP servers", app.servers.catalogue().len() as u64),
         ("store_writable", "1 while changes can be kept", u64::from(store.fault.is_none())),
         ("journal_bytes", "Bytes of changes that are not in the snapshot yet", store.journal_bytes),
         ("last_change", "The number of the latest change", app.store.catalogue().changes().last()),

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use catalog::{AgentEntry, ServerEntry};
 use clap::{Args, ValueEnum};
-use store::file::{FOLD_AFTER, FileStore};
+use store::file::{FOLD_AFTER, FileStore, Folder};
 use store::postgres::{DatabaseUrl, Follow, PostgresOptions, PostgresStore, migrate};
-use store::{AgentStore, Clock, HistoryLimits, StoreError};
+use store::{Clock, EntryStore, HistoryLimits, StoreError};
 
 use crate::indexing::{Index, SharedVectors};
 
@@ -19,10 +20,10 @@ const DATABASE_URL: &str = "REGISTRY_DATABASE_URL";
 /// The largest bound on how old what is shown may be, in seconds: a year.
 const MOST_LAG: f64 = 31_536_000.0;
 
-/// Where agents are kept.
+/// Where agents and servers are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
-    /// agent_state.json under --state: one registry on one machine.
+    /// agent_state.json and server_state.json under --state: one registry on one machine.
     File,
     /// A database that several registries use.
     Postgres,
@@ -40,7 +41,7 @@ pub enum Following {
 /// The flags of the store.
 #[derive(Args, Clone, Debug)]
 pub struct StorageOptions {
-    /// Where agents are kept.
+    /// Where agents and servers are kept.
     #[arg(long, global = true, env = "REGISTRY_STORE", value_enum, default_value_t = Kind::File)]
     store: Kind,
     /// File with the database's address, for its owner alone (0600): postgres://user:password@host:port/database.
@@ -48,7 +49,7 @@ pub struct StorageOptions {
     /// REGISTRY_DATABASE_URL; no flag takes it, because everybody on a machine can read command lines.
     #[arg(long, global = true, env = "REGISTRY_DATABASE_URL_FILE")]
     database_url_file: Option<PathBuf>,
-    /// Bytes of journal from which on it is folded into agent_state.json, which is done in the background,
+    /// Bytes of journal from which on it is folded into agent_state.json or server_state.json, which is done in the background,
     /// and not before the journal is as long as that file.
     #[arg(long, env = "REGISTRY_FOLD_AFTER", default_value_t = FOLD_AFTER)]
     fold_after: u64,
@@ -69,10 +70,10 @@ pub struct StorageOptions {
     /// answers reading with 503, since what was removed or hidden elsewhere would still be shown. 0 is no bound.
     #[arg(long, env = "REGISTRY_MAX_LAG", default_value_t = 60.0)]
     max_lag: f64,
-    /// How many changes are remembered in all.
+    /// How many changes are remembered in all, of agents and of servers each.
     #[arg(long, global = true, env = "REGISTRY_HISTORY_TOTAL", default_value_t = HistoryLimits::default().total)]
     history_total: usize,
-    /// How many changes are remembered of one agent.
+    /// How many changes are remembered of one agent or server.
     #[arg(long, global = true, env = "REGISTRY_HISTORY_PER_AGENT", default_value_t = HistoryLimits::default().per_entry)]
     history_per_agent: usize,
 }
@@ -192,24 +193,38 @@ impl StorageOptions {
     }
 }
 
+/// Everything that is kept, opened.
+pub struct Opened {
+    /// The agents.
+    pub agents: Arc<dyn EntryStore<AgentEntry>>,
+    /// The MCP servers.
+    pub servers: Arc<dyn EntryStore<ServerEntry>>,
+    /// The index that fits them.
+    pub index: Index,
+}
+
 impl Storage {
     /// Opens it, with the index that fits it.
     ///
     /// # Errors
     /// Why it cannot be opened; a password is not named.
-    pub async fn open(self, clock: Clock) -> Result<(Arc<dyn AgentStore>, Index), StoreError> {
+    pub async fn open(self, clock: Clock) -> Result<Opened, StoreError> {
         match self {
             Storage::File { state, fold_after, limits } => {
-                let store: Arc<dyn AgentStore> =
-                    Arc::new(FileStore::open_folding(&state, clock, limits, fold_after)?);
-                let index = Index::new(store.clone(), Some(state.join("vectors.bin")));
-                Ok((store, index))
+                let folder = Folder::lock(&state)?;
+                let agents =
+                    FileStore::<AgentEntry>::open_folding(&folder, clock.clone(), limits, fold_after)?;
+                let servers = FileStore::<ServerEntry>::open_folding(&folder, clock, limits, fold_after)?;
+                let agents = Arc::new(agents);
+                let index = Index::new(agents.clone(), Some(state.join("vectors.bin")));
+                Ok(Opened { agents, servers: Arc::new(servers), index })
             }
             Storage::Postgres { url, limits, follow, interval, patience, migrate } => {
                 let options = PostgresOptions { url, clock, limits, follow, interval, patience, migrate };
-                let store = Arc::new(PostgresStore::open(options).await?);
-                let index = Index::sharing(store.clone(), SharedVectors::new(store.shelf()));
-                Ok((store, index))
+                let agents = Arc::new(PostgresStore::<AgentEntry>::open(options.clone()).await?);
+                let servers = Arc::new(PostgresStore::<ServerEntry>::open(options).await?);
+                let index = Index::sharing(agents.clone(), SharedVectors::new(agents.shelf()));
+                Ok(Opened { agents, servers, index })
             }
         }
     }

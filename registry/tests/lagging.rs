@@ -13,13 +13,13 @@ use catalog::{AgentEntry, EntryPath};
 use common::{Role, World, card};
 use registry::{FollowLimits, Followers};
 use serde_json::{Value, json};
-use store::{AgentStore, Catalogue, Status, StoreError};
+use store::{Catalogue, EntryStore, Status, StoreError};
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 
 /// A store whose picture stands still until it is asked for the newest one.
 struct Lagging {
-    store: Arc<dyn AgentStore>,
+    store: Arc<dyn EntryStore<AgentEntry>>,
     shown: Mutex<Option<Arc<Catalogue>>>,
     lag: Mutex<Duration>,
     cut_off: AtomicBool,
@@ -41,7 +41,7 @@ impl Lagging {
 }
 
 #[async_trait]
-impl AgentStore for Lagging {
+impl EntryStore<AgentEntry> for Lagging {
     fn catalogue(&self) -> Arc<Catalogue> {
         self.shown.lock().expect("whole").clone().unwrap_or_else(|| self.store.catalogue())
     }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use catalog::AgentEntry;
 use common::{NOW, Role, World, card};
 use registry::indexing::{Index, SharedVectors};
 use search::{Embedder, HashedWords, SearchError};
 use serde_json::json;
-use store::AgentStore;
+use store::EntryStore;
 use store::postgres::{PostgresOptions, PostgresStore};
 use tokio::task::JoinHandle;
 use xtask::postgres::{self, Cluster, Life};
@@ -52,14 +53,14 @@ impl Drop for Replica {
 async fn replica(url: &str) -> Replica {
     let mut options = PostgresOptions::new(url.parse().expect("a URL"), Arc::new(|| NOW));
     options.migrate = true;
-    let store = Arc::new(PostgresStore::open(options).await.expect("opened"));
+    let store = Arc::new(<PostgresStore>::open(options).await.expect("opened"));
     let index = Index::sharing(store.clone(), SharedVectors::new(store.shelf()));
     let embedded = Arc::new(AtomicUsize::new(0));
     let counting = Counting { words: HashedWords::new(256), count: embedded.clone() };
     let building = index.clone();
     tokio::task::spawn_blocking(move || building.build(Arc::new(counting))).await.expect("built");
     let following = tokio::spawn(index.clone().follow_others());
-    let kept: Arc<dyn AgentStore> = store.clone();
+    let kept: Arc<dyn EntryStore<AgentEntry>> = store.clone();
     let world = World::with(|app| (app.store, app.index) = (kept, index));
     Replica { world, store, embedded, following }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::{Permit, Resource, Visibility};
-use catalog::{AgentEntry, EntryPath};
+use catalog::{Entry, EntryPath};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What happened to an entry.
@@ -65,14 +65,14 @@ pub struct Change {
 
 impl Change {
     /// The change from `old` to `new`, permitted to whoever holds `permit`. `None` when there is neither.
-    pub(crate) fn between(
+    pub(crate) fn between<E: Entry>(
         number: u64,
         at: u64,
         permit: &Permit,
-        old: Option<&AgentEntry>,
-        new: Option<&AgentEntry>,
+        old: Option<&E>,
+        new: Option<&E>,
     ) -> Option<Change> {
-        let path = new.or(old)?.path.clone();
+        let path = new.or(old)?.path().clone();
         let fields = match (old, new) {
             (Some(old), Some(new)) => differing(old, new),
             _ => Vec::new(),
@@ -81,7 +81,7 @@ impl Change {
             (_, None) => What::Removed,
             (None, Some(_)) => What::Registered,
             (Some(_), Some(new)) if is_toggle(&fields) => {
-                if new.enabled {
+                if new.enabled() {
                     What::Enabled
                 } else {
                     What::Disabled
@@ -97,9 +97,9 @@ impl Change {
             what,
             path,
             fields,
-            before: old.map(|entry| entry.resource.clone()),
-            after: new.map(|entry| entry.resource.clone()),
-            etag: new.map(|entry| entry.etag.clone()),
+            before: old.map(|entry| entry.resource().clone()),
+            after: new.map(|entry| entry.resource().clone()),
+            etag: new.map(|entry| entry.etag().to_owned()),
         })
     }
 }
@@ -130,7 +130,7 @@ fn is_toggle(fields: &[String]) -> bool {
     fields == [ENABLED]
 }
 
-fn differing(old: &AgentEntry, new: &AgentEntry) -> Vec<String> {
+fn differing<E: Entry>(old: &E, new: &E) -> Vec<String> {
     let (old, new) = (old.card(), new.card());
     let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(*value));
     let gone = old.iter().filter(|(name, _)| !new.contains_key(*name));
@@ -203,23 +203,23 @@ impl From<&Change> for ChangeRecord {
     }
 }
 
-impl TryFrom<ChangeRecord> for Change {
-    type Error = String;
-
-    fn try_from(record: ChangeRecord) -> Result<Change, String> {
-        let path = EntryPath::parse(&record.path).map_err(|fault| fault.to_string())?;
-        let seen = |sight: Option<Sight>| sight.map(|sight| sight.resource(&path)).transpose();
-        let (before, after) = (seen(record.before)?, seen(record.after)?);
+impl ChangeRecord {
+    /// The change of an entry of this kind.
+    pub(crate) fn change<E: Entry>(self) -> Result<Change, String> {
+        let path = EntryPath::parse(&self.path).map_err(|fault| fault.to_string())?;
+        let seen =
+            |sight: Option<Sight>| sight.map(|sight| sight.resource(E::policy_name(&path))).transpose();
+        let (before, after) = (seen(self.before)?, seen(self.after)?);
         Ok(Change {
-            number: record.number,
-            at: record.at,
-            by: record.by,
-            client_id: record.client_id,
-            what: record.what,
-            fields: record.fields,
+            number: self.number,
+            at: self.at,
+            by: self.by,
+            client_id: self.client_id,
+            what: self.what,
+            fields: self.fields,
             before,
             after,
-            etag: record.etag,
+            etag: self.etag,
             path,
         })
     }
@@ -232,9 +232,10 @@ impl Sight {
         Some(Sight { owner, visibility, groups: groups.to_vec() })
     }
 
-    fn resource(self, path: &EntryPath) -> Result<Arc<Resource>, String> {
+    /// `name` is what policies call the entry.
+    fn resource(self, name: &str) -> Result<Arc<Resource>, String> {
         let visibility = Visibility::named(&self.visibility)
             .ok_or_else(|| format!("'{}' is no visibility", self.visibility))?;
-        Ok(Arc::new(Resource::entry(path.as_str(), self.owner, visibility, self.groups)))
+        Ok(Arc::new(Resource::entry(name, self.owner, visibility, self.groups)))
     }
 }

@@ -3,7 +3,8 @@
 
 use std::pin::Pin;
 
-use store::AgentStore;
+use catalog::Entry;
+use store::EntryStore;
 
 use super::conditions::IfMatch;
 use crate::error::ApiError;
@@ -24,8 +25,8 @@ type Trying<'a, T> = Pin<Box<dyn Future<Output = Result<Tried<T>, ApiError>> + S
 ///
 /// A race that is lost without a condition is run again: the caller wants his change on whatever is there.
 /// Each loss is another writer's success, so this ends.
-pub(super) async fn settle<'a, T>(
-    store: &dyn AgentStore,
+pub(super) async fn settle<'a, E: Entry, T>(
+    store: &dyn EntryStore<E>,
     if_match: &IfMatch,
     attempt: impl Fn() -> Trying<'a, T>,
 ) -> Result<T, ApiError> {

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use store::{AgentStore, Catalogue, Clock, StoreError, file};
+use catalog::AgentEntry;
+use store::{Catalogue, Clock, EntryStore, StoreError, file};
 
 use crate::storage::Storage;
 
@@ -17,9 +18,9 @@ impl Kept {
     /// All agents, without writing anything.
     pub(super) fn picture(&self) -> Result<Arc<Catalogue>, String> {
         match &self.0 {
-            Storage::File { state, limits, .. } => {
-                file::picture(state, *limits).map(Arc::new).map_err(|fault| fault.to_string())
-            }
+            Storage::File { state, limits, .. } => file::pictures(state, *limits)
+                .map(|(agents, _)| Arc::new(agents))
+                .map_err(|fault| fault.to_string()),
             Storage::Postgres { .. } => {
                 let mut looking = self.0.clone();
                 if let Storage::Postgres { migrate, .. } = &mut looking {
@@ -47,14 +48,15 @@ impl Kept {
     /// Does something with the opened store, and closes it well.
     pub(super) fn with_store<T>(
         &self,
-        act: impl AsyncFnOnce(&Arc<dyn AgentStore>) -> T,
+        act: impl AsyncFnOnce(&Arc<dyn EntryStore<AgentEntry>>) -> T,
     ) -> Result<T, String> {
         let runtime = tokio::runtime::Runtime::new().map_err(|fault| fault.to_string())?;
         let done = runtime.block_on(async {
             // Nothing is searched here; the registry that serves follows its store.
-            let (store, _) = self.0.clone().open(clock()).await?;
-            let done = act(&store).await;
-            store.close().await;
+            let opened = self.0.clone().open(clock()).await?;
+            let done = act(&opened.agents).await;
+            opened.agents.close().await;
+            opened.servers.close().await;
             Ok(done)
         });
         done.map_err(|fault: StoreError| fault.to_string())

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use access::identity::{self, IdentityClaims};
 use access::{LivePolicy, Policy, Principal};
 use boot::audit::Audit;
-use catalog::CardRules;
+use catalog::{AgentEntry, CardRules, ServerEntry};
 use poem::endpoint::BoxEndpoint;
 use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
@@ -18,7 +18,7 @@ use registry::{App, Followers, Metrics, Seal, endpoint};
 use search::HashedWords;
 use serde_json::Value;
 use store::HistoryLimits;
-use store::file::FileStore;
+use store::file::{FileStore, Folder};
 use token::{Clock, KeySet, LocalKeys, Signer, SigningAlgorithm, key_set};
 
 /// 2025-11-09T10:30:00Z, the guide's own time.
@@ -122,8 +122,10 @@ impl World {
         let hands = Arc::new(AtomicU64::new(NOW));
         let told = hands.clone();
         let clock: Clock = Arc::new(move || told.load(Ordering::SeqCst));
-        let store = FileStore::open(folder.path(), clock.clone(), limits);
-        let store = Arc::new(store.expect("a store"));
+        let kept = Folder::lock(folder.path()).expect("a folder of one's own");
+        let store = FileStore::<AgentEntry>::open(&kept, clock.clone(), limits).expect("a store");
+        let servers = FileStore::<ServerEntry>::open(&kept, clock.clone(), limits).expect("a store");
+        let store = Arc::new(store);
         let index = Index::new(store.clone(), Some(folder.path().join("vectors.bin")));
         index.build(Arc::new(HashedWords::new(256)));
         let mut app = App {
@@ -132,6 +134,7 @@ impl World {
             metrics: Metrics::default(),
             followers: Followers::default(),
             store,
+            servers: Arc::new(servers),
             index,
             max_lag: None,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),

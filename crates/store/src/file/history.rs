@@ -1,4 +1,4 @@
-//! `agent_history.jsonl`: the changes that are remembered, so that a restart forgets none of them.
+//! `agent_history.jsonl`, `server_history.jsonl`: the changes that are remembered, so that a restart forgets none of them.
 //!
 //! It is rewritten together with the snapshot, and is never the truth about an entry: when it is damaged,
 //! it is put aside, and followers read everything anew.
@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
+use catalog::Entry;
 use serde::{Deserialize, Serialize};
 
 use super::line;
@@ -25,7 +26,7 @@ struct Head {
 ///
 /// # Errors
 /// What is wrong with it, and where.
-pub(super) fn read(file: &Path, limits: HistoryLimits) -> Result<Option<ChangeLog>, String> {
+pub(super) fn read<E: Entry>(file: &Path, limits: HistoryLimits) -> Result<Option<ChangeLog>, String> {
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
         Err(cause) if cause.kind() == ErrorKind::NotFound => return Ok(None),
@@ -36,15 +37,15 @@ pub(super) fn read(file: &Path, limits: HistoryLimits) -> Result<Option<ChangeLo
     let head: Head = serde_json::from_slice(line::read(head)?).map_err(|fault| fault.to_string())?;
     let mut log = ChangeLog::after(head.floor, limits);
     for (offset, text, _) in lines {
-        let change = line::read(text).map_err(str::to_owned).and_then(change);
+        let change = line::read(text).map_err(str::to_owned).and_then(change::<E>);
         log.push(change.map_err(|fault| format!("offset {offset}: {fault}"))?.into());
     }
     log.skip_to(head.last);
     Ok(Some(log))
 }
 
-fn change(json: &[u8]) -> Result<Change, String> {
-    serde_json::from_slice::<ChangeRecord>(json).map_err(|fault| fault.to_string())?.try_into()
+fn change<E: Entry>(json: &[u8]) -> Result<Change, String> {
+    serde_json::from_slice::<ChangeRecord>(json).map_err(|fault| fault.to_string())?.change::<E>()
 }
 
 /// Writes the file.

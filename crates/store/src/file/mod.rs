@@ -1,6 +1,6 @@
-//! One machine: `agent_state.json` in the guide's form, and beside it the changes since.
+//! One machine: `agent_state.json` and `server_state.json` in the guide's form, and beside each the changes since.
 //!
-//! A change is one checksummed line of `registry.journal`, on the disk before it is acknowledged, so that
+//! A change is one checksummed line of a journal (`registry.journal` of agents, `server.journal` of servers), on the disk before it is acknowledged, so that
 //! its cost does not grow with the number of agents. Now and then, and at the end, the journal is folded
 //! into the snapshot; at rest the snapshot alone is the truth, and a person may edit it. How the two are
 //! put together at the start stands in `reading`.
@@ -20,55 +20,55 @@ mod salvage;
 mod snapshot;
 mod writer;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use access::{Action, Permit};
+use access::Permit;
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
-use catalog::{AgentEntry, EntryPath};
+use catalog::{AgentEntry, Entry, EntryPath, WriteKind};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use self::files::Files;
 use self::journal::Journal;
-use self::lock::Lock;
 use self::writer::{Ask, Outcome, Write, Writer};
 use crate::expected::{Expected, permitted};
-use crate::{AgentStore, Catalogue, Clock, HistoryLimits, Status, StoreError};
+use crate::{Catalogue, Clock, EntryStore, HistoryLimits, Kept, Status, StoreError};
 
-pub use picture::picture;
+pub use files::Folder;
+pub use picture::pictures;
 pub use repair::{Report, check, compact, repair};
 
 /// From how many bytes on a journal is folded, unless the snapshot is longer than that.
 pub const FOLD_AFTER: u64 = 16 * 1024 * 1024;
 
-/// Agents in `agent_state.json` under one folder.
-pub struct FileStore {
-    shared: Arc<Shared>,
-    asks: mpsc::UnboundedSender<Ask>,
+/// The entries of one kind in one folder.
+pub struct FileStore<E: Kept = AgentEntry> {
+    shared: Arc<Shared<E>>,
+    asks: mpsc::UnboundedSender<Ask<E>>,
     writer: Option<JoinHandle<()>>,
 }
 
 /// What readers and the writing thread share.
-struct Shared {
+struct Shared<E: Entry> {
     files: Files,
-    current: ArcSwap<Catalogue>,
+    current: ArcSwap<Catalogue<E>>,
     latest: watch::Sender<u64>,
     fault: Mutex<Option<String>>,
     journal_bytes: AtomicU64,
-    _lock: Lock,
+    /// Kept for its lock.
+    _folder: Folder,
 }
 
-impl FileStore {
-    /// Reads the state under `folder`, which is made if it is not there.
+impl<E: Kept> FileStore<E> {
+    /// Reads the state in `folder`.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] names the file and the place: a registry must not start
     /// over a state it cannot read, or its first write would lose it.
-    pub fn open(folder: &Path, clock: Clock, limits: HistoryLimits) -> Result<FileStore, StoreError> {
+    pub fn open(folder: &Folder, clock: Clock, limits: HistoryLimits) -> Result<FileStore<E>, StoreError> {
         FileStore::open_folding(folder, clock, limits, FOLD_AFTER)
     }
 
@@ -77,13 +77,12 @@ impl FileStore {
     /// # Errors
     /// Those of [`FileStore::open`].
     pub fn open_folding(
-        folder: &Path,
+        folder: &Folder,
         clock: Clock,
         limits: HistoryLimits,
         fold_after: u64,
-    ) -> Result<FileStore, StoreError> {
-        let files = Files::in_folder(folder);
-        let lock = files.lock()?;
+    ) -> Result<FileStore<E>, StoreError> {
+        let files = folder.files::<E>();
         let found = reading::read(&files, limits, clock());
         repair::refuse_damage(&files, &found)?;
         repair::report(&files, &found);
@@ -108,7 +107,7 @@ impl FileStore {
             fault: Mutex::default(),
             journal_bytes: AtomicU64::new(found.journal.unwrap_or_default()),
             files,
-            _lock: lock,
+            _folder: folder.clone(),
         });
         let writer = Writer {
             shared: shared.clone(),
@@ -134,8 +133,8 @@ impl FileStore {
         permit: &Permit,
         expected: Expected,
         path: &EntryPath,
-        new: Option<AgentEntry>,
-    ) -> Outcome {
+        new: Option<E>,
+    ) -> Outcome<E> {
         let (reply, answer) = oneshot::channel();
         let write = Write { permit: permit.clone(), expected, path: path.clone(), new, reply };
         let stopped = || self.shared.unavailable("the registry is stopping".to_owned());
@@ -145,7 +144,7 @@ impl FileStore {
 }
 
 /// Waits for what is being written; what was not folded is read from the journal next time.
-impl Drop for FileStore {
+impl<E: Kept> Drop for FileStore<E> {
     fn drop(&mut self) {
         // The thread ends when nobody can ask it any more.
         self.asks = mpsc::unbounded_channel().0;
@@ -155,7 +154,7 @@ impl Drop for FileStore {
     }
 }
 
-impl Shared {
+impl<E: Entry> Shared<E> {
     fn unavailable(&self, reason: String) -> StoreError {
         StoreError::Unavailable { place: self.files.journal.display().to_string(), reason }
     }
@@ -166,8 +165,8 @@ impl Shared {
 }
 
 #[async_trait]
-impl AgentStore for FileStore {
-    fn catalogue(&self) -> Arc<Catalogue> {
+impl<E: Kept> EntryStore<E> for FileStore<E> {
+    fn catalogue(&self) -> Arc<Catalogue<E>> {
         self.shared.current.load_full()
     }
 
@@ -176,27 +175,22 @@ impl AgentStore for FileStore {
         Ok(())
     }
 
-    async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
-        permitted(permit, Action::PublishAgent, &entry.path)?;
-        let path = entry.path.clone();
+    async fn insert(&self, permit: &Permit, entry: E) -> Result<Arc<E>, StoreError> {
+        permitted::<E>(permit, WriteKind::Insert, entry.path())?;
+        let path = entry.path().clone();
         let kept = self.write(permit, Expected::Vacant, &path, Some(entry)).await?;
         kept.ok_or_else(|| StoreError::Absent(path.to_string()))
     }
 
-    async fn replace(
-        &self,
-        permit: &Permit,
-        expected: &str,
-        entry: AgentEntry,
-    ) -> Result<Arc<AgentEntry>, StoreError> {
-        permitted(permit, Action::ModifyAgent, &entry.path)?;
-        let path = entry.path.clone();
+    async fn replace(&self, permit: &Permit, expected: &str, entry: E) -> Result<Arc<E>, StoreError> {
+        permitted::<E>(permit, WriteKind::Replace, entry.path())?;
+        let path = entry.path().clone();
         let kept = self.write(permit, Expected::Tag(expected.to_owned()), &path, Some(entry)).await?;
         kept.ok_or_else(|| StoreError::Absent(path.to_string()))
     }
 
     async fn remove(&self, permit: &Permit, expected: &str, path: &EntryPath) -> Result<(), StoreError> {
-        permitted(permit, Action::DeleteAgent, path)?;
+        permitted::<E>(permit, WriteKind::Remove, path)?;
         self.write(permit, Expected::Tag(expected.to_owned()), path, None).await.map(drop)
     }
 

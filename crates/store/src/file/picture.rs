@@ -2,17 +2,27 @@
 
 use std::path::Path;
 
-use super::files::Files;
-use super::{reading, repair};
-use crate::{Catalogue, HistoryLimits, StoreError};
+use catalog::{AgentEntry, ServerEntry};
 
-/// All agents under `folder` as the next start would show them; a folder that is not there holds none.
+use super::files::Folder;
+use super::{reading, repair};
+use crate::{Catalogue, HistoryLimits, Kept, StoreError};
+
+/// All agents and all servers under `folder` as the next start would show them; a folder that is not there
+/// holds none.
 ///
 /// # Errors
 /// When a registry runs on the folder, and when something is damaged.
-pub fn picture(folder: &Path, limits: HistoryLimits) -> Result<Catalogue, StoreError> {
-    let files = Files::in_folder(folder);
-    let _lock = files.lock_existing()?;
+pub fn pictures(
+    folder: &Path,
+    limits: HistoryLimits,
+) -> Result<(Catalogue<AgentEntry>, Catalogue<ServerEntry>), StoreError> {
+    let folder = Folder::lock_existing(folder)?;
+    Ok((picture(&folder, limits)?, picture(&folder, limits)?))
+}
+
+fn picture<E: Kept>(folder: &Folder, limits: HistoryLimits) -> Result<Catalogue<E>, StoreError> {
+    let files = folder.files::<E>();
     let found = reading::read(&files, limits, repair::now());
     repair::refuse_damage(&files, &found)?;
     Ok(found.catalogue)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use catalog::AgentEntry;
+use catalog::Entry;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -26,7 +26,7 @@ struct Head {
 /// Every other line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry<'a> {
+struct Line<'a> {
     /// The number of the first change that was brought to the disk together with this one: a later batch
     /// proves that this one is there whole.
     batch: u64,
@@ -37,10 +37,10 @@ struct Entry<'a> {
 }
 
 /// A change of the journal, and what lives at its path since.
-pub(super) struct Recorded {
+pub(super) struct Recorded<E> {
     pub(super) batch: u64,
     pub(super) change: Change,
-    pub(super) entry: Option<Arc<AgentEntry>>,
+    pub(super) entry: Option<Arc<E>>,
 }
 
 /// Appends the first line.
@@ -58,14 +58,14 @@ pub(crate) fn read_head(text: &[u8]) -> Result<u64, String> {
 }
 
 /// Appends a change.
-pub(super) fn write(
+pub(super) fn write<E: Entry>(
     out: &mut Vec<u8>,
     batch: u64,
     change: &Change,
-    entry: Option<&AgentEntry>,
+    entry: Option<&E>,
 ) -> serde_json::Result<()> {
     let card = entry.map(|entry| serde_json::from_str::<&RawValue>(entry.json())).transpose()?;
-    line::write(out, &serde_json::to_vec(&Entry { batch, change: change.into(), card })?);
+    line::write(out, &serde_json::to_vec(&Line { batch, change: change.into(), card })?);
     Ok(())
 }
 
@@ -81,16 +81,16 @@ pub(crate) trait Numbered: Sized {
     fn batch(&self) -> u64;
 }
 
-impl Numbered for Recorded {
-    fn read(text: &[u8]) -> Result<Recorded, String> {
-        let Entry { batch, change, card } =
+impl<E: Entry> Numbered for Recorded<E> {
+    fn read(text: &[u8]) -> Result<Recorded<E>, String> {
+        let Line { batch, change, card } =
             serde_json::from_slice(line::read(text)?).map_err(|fault| fault.to_string())?;
-        let change = Change::try_from(change)?;
+        let change = change.change::<E>()?;
         let entry = card.map(|card| {
             // Deeply nested cards were checked when they came; serde_json's own limit of 128 is beyond that.
             let card: Map<String, Value> =
                 serde_json::from_str(card.get()).map_err(|fault| fault.to_string())?;
-            AgentEntry::from_card(change.path.clone(), card).map_err(|faults| faults.to_string())
+            E::from_card(change.path.clone(), card).map_err(|faults| faults.to_string())
         });
         Ok(Recorded { batch, entry: entry.transpose()?.map(Arc::new), change })
     }

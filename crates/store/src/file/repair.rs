@@ -1,4 +1,5 @@
-//! For an operator, while the registry is stopped: what is in a folder, and putting it in order.
+//! For an operator, while the registry is stopped: what is in a folder, and putting it in order. Each kind of
+//! entries has its own files, and every command looks at all of them.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -6,11 +7,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use catalog::{AgentEntry, Entry, ServerEntry};
+
 use super::compaction;
-use super::files::Files;
+use super::files::{Files, Folder};
 use super::reading::{self, Reading};
 use super::replace::{self, beside};
-use crate::{HistoryLimits, StoreError};
+use crate::{HistoryLimits, Kept, StoreError};
 
 /// What was found or done, for a person.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,27 +24,55 @@ pub struct Report {
     pub sound: bool,
 }
 
+impl Report {
+    fn and(mut self, other: Report) -> Report {
+        self.text.push_str(&other.text);
+        Report { text: self.text, sound: self.sound && other.sound }
+    }
+}
+
 /// Reads everything and changes nothing.
 ///
 /// # Errors
 /// When another registry runs on the folder.
 pub fn check(folder: &Path) -> Result<Report, StoreError> {
-    let files = existing(folder)?;
-    let _lock = files.lock_existing()?;
-    let found = reading::read(&files, HistoryLimits::default(), now());
-    Ok(Report { text: describe(&files, &found), sound: found.damage.is_empty() })
+    existing(folder)?;
+    let folder = Folder::lock_existing(folder)?;
+    Ok(check_kind::<AgentEntry>(&folder).and(check_kind::<ServerEntry>(&folder)))
 }
 
-/// Folds the journal into the snapshot, as a registry does when it stops.
+fn check_kind<E: Kept>(folder: &Folder) -> Report {
+    let files = folder.files::<E>();
+    let found = reading::read::<E>(&files, HistoryLimits::default(), now());
+    Report { text: describe(&files, &found), sound: found.damage.is_empty() }
+}
+
+/// Folds the journals into the snapshots, as a registry does when it stops.
 ///
 /// # Errors
-/// When another registry runs on the folder, when something is damaged, and when it cannot be written.
+/// When another registry runs on the folder, when something is damaged (then nothing is folded), and when it
+/// cannot be written.
 pub fn compact(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreError> {
-    let files = existing(folder)?;
-    let _lock = files.lock()?;
+    existing(folder)?;
+    let folder = Folder::lock(folder)?;
+    let agents = readable::<AgentEntry>(&folder, limits)?;
+    let servers = readable::<ServerEntry>(&folder, limits)?;
+    Ok(compact_kind(&folder, &agents)?.and(compact_kind(&folder, &servers)?))
+}
+
+fn readable<E: Kept>(folder: &Folder, limits: HistoryLimits) -> Result<Reading<E>, StoreError> {
+    let files = folder.files::<E>();
     let found = reading::read(&files, limits, now());
     refuse_unreadable(&files, &found)?;
-    let mut text = format!("folded {} changes\n", found.changes);
+    Ok(found)
+}
+
+fn compact_kind<E: Kept>(folder: &Folder, found: &Reading<E>) -> Result<Report, StoreError> {
+    let files = folder.files::<E>();
+    if !files.hold_anything() {
+        return Ok(Report { text: describe(&files, found), sound: true });
+    }
+    let mut text = format!("folded {} changes of {}\n", found.changes, E::PLURAL);
     for path in &found.overridden {
         let _ = writeln!(text, "{path}: the journal's change counts, not what was edited by hand");
     }
@@ -55,25 +86,35 @@ pub fn compact(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreErro
         );
     }
     compaction::fold_all(&files, &found.catalogue).map_err(|cause| unwritable(&files, &cause))?;
-    text.push_str(&after(&files, &found));
+    text.push_str(&after(&files, found));
     Ok(Report { text, sound: true })
 }
 
-/// Keeps everything that can be read, and puts the files as they were aside.
+/// Keeps everything that can be read, and puts the files as they were aside. What is sound is left as it is.
 ///
 /// # Errors
 /// When another registry runs on the folder, and when it cannot be written.
 pub fn repair(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreError> {
-    let files = existing(folder)?;
-    let _lock = files.lock()?;
-    let mut found = reading::read(&files, limits, now());
+    existing(folder)?;
+    let folder = Folder::lock(folder)?;
+    let agents = repair_kind::<AgentEntry>(&folder, limits)?;
+    Ok(agents.and(repair_kind::<ServerEntry>(&folder, limits)?))
+}
+
+fn repair_kind<E: Kept>(folder: &Folder, limits: HistoryLimits) -> Result<Report, StoreError> {
+    let files = folder.files::<E>();
+    let mut found = reading::read::<E>(&files, limits, now());
     let mut text = describe(&files, &found);
     if found.damage.is_empty() {
         text.push_str("nothing to repair\n");
         return Ok(Report { text, sound: true });
     }
     if found.catalogue.is_empty() {
-        text.push_str("no agent could be read, so nothing was changed: put a good copy in its place\n");
+        let _ = writeln!(
+            text,
+            "no {} could be read, so nothing was changed: put a good copy in its place",
+            E::SINGULAR
+        );
         return Ok(Report { text, sound: false });
     }
     // Nobody knows which changes are missing.
@@ -88,7 +129,7 @@ pub fn repair(folder: &Path, limits: HistoryLimits) -> Result<Report, StoreError
 }
 
 /// Refuses to start over something that cannot be read, or that two have changed.
-pub(super) fn refuse_damage(files: &Files, found: &Reading) -> Result<(), StoreError> {
+pub(super) fn refuse_damage<E: Entry>(files: &Files, found: &Reading<E>) -> Result<(), StoreError> {
     refuse_unreadable(files, found)?;
     let Some(path) = found.overridden.first() else { return Ok(()) };
     Err(StoreError::Damaged {
@@ -103,7 +144,7 @@ pub(super) fn refuse_damage(files: &Files, found: &Reading) -> Result<(), StoreE
     })
 }
 
-fn refuse_unreadable(files: &Files, found: &Reading) -> Result<(), StoreError> {
+fn refuse_unreadable<E: Entry>(files: &Files, found: &Reading<E>) -> Result<(), StoreError> {
     let Some(first) = found.damage.first() else { return Ok(()) };
     let mut reason = first.offset.map_or_else(String::new, |offset| format!("offset {offset}: "));
     reason.push_str(&first.reason);
@@ -120,7 +161,7 @@ fn refuse_unreadable(files: &Files, found: &Reading) -> Result<(), StoreError> {
 }
 
 /// Tells the log what an operator would want to know about a start.
-pub(super) fn report(files: &Files, found: &Reading) {
+pub(super) fn report<E: Entry>(files: &Files, found: &Reading<E>) {
     if let Some(torn) = &found.torn {
         let kept = torn.keep(&files.journal);
         let kept = kept.map_or_else(|cause| format!("nowhere: {cause}"), |file| file.display().to_string());
@@ -132,7 +173,7 @@ pub(super) fn report(files: &Files, found: &Reading) {
     }
     if let Some(fault) = &found.history_fault {
         let file = files.history.display();
-        tracing::error!(%file, fault, "the history is damaged and begins anew; no agent is lost");
+        tracing::error!(%file, fault, "the history is damaged and begins anew; no entry is lost");
         if let Err(cause) = fs::rename(&files.history, beside(&files.history, "damaged")) {
             tracing::error!(%file, %cause, "the damaged history cannot be put aside");
         }
@@ -147,10 +188,9 @@ pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn existing(folder: &Path) -> Result<Files, StoreError> {
-    let files = Files::in_folder(folder);
+fn existing(folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
-        return Ok(files);
+        return Ok(());
     }
     let place = folder.display().to_string();
     Err(StoreError::Unavailable { place, reason: "there is no such folder".to_owned() })
@@ -172,13 +212,14 @@ fn set_aside(files: &Files) -> io::Result<Vec<PathBuf>> {
     Ok(kept)
 }
 
-fn describe(files: &Files, found: &Reading) -> String {
+fn describe<E: Entry>(files: &Files, found: &Reading<E>) -> String {
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "{}: {} agents, up to change {}",
+        "{}: {} {}, up to change {}",
         files.state.display(),
         found.catalogue.len(),
+        E::PLURAL,
         found.catalogue.changes().last()
     );
     if found.edited {
@@ -203,11 +244,12 @@ fn describe(files: &Files, found: &Reading) -> String {
     text
 }
 
-fn after(files: &Files, found: &Reading) -> String {
+fn after<E: Entry>(files: &Files, found: &Reading<E>) -> String {
     format!(
-        "{}: {} agents, up to change {}\n",
+        "{}: {} {}, up to change {}\n",
         files.state.display(),
         found.catalogue.len(),
+        E::PLURAL,
         found.catalogue.changes().last()
     )
 }

@@ -1,20 +1,21 @@
-//! Agents out of a snapshot that is no JSON as a whole: after a slip of the hand, or damage in one place.
+//! Entries out of a snapshot that is no JSON as a whole: after a slip of the hand, or damage in one place.
 
 use std::sync::Arc;
 
-use catalog::AgentEntry;
+use catalog::Entry;
 use serde_json::{Map, Value};
 
 use super::snapshot;
 
-/// Every agent that can be read, in whatever form the file is written. What looks like an agent and cannot
+/// Every entry that can be read, in whatever form the file is written. What looks like an entry and cannot
 /// be read is named among the faults.
-pub(super) fn entries(bytes: &[u8], faults: &mut Vec<String>) -> Vec<Arc<AgentEntry>> {
+pub(super) fn entries<E: Entry>(bytes: &[u8], faults: &mut Vec<String>) -> Vec<Arc<E>> {
+    let kind = E::PLURAL;
     let mut entries = Vec::new();
     let mut place = 0;
     while let Some(found) = bytes[place..].windows(2).position(|two| two == b"\"/") {
         let begin = place + found;
-        // What follows an agent that was read is behind it; otherwise the next quote is tried.
+        // What follows an entry that was read is behind it; otherwise the next quote is tried.
         place = begin + 1;
         let Some((path, card)) = key(&bytes[begin..]) else { continue };
         match value(&bytes[begin + card..]) {
@@ -22,10 +23,10 @@ pub(super) fn entries(bytes: &[u8], faults: &mut Vec<String>) -> Vec<Arc<AgentEn
                 place = begin + card + length;
                 match snapshot::entry(&path, Value::Object(read)) {
                     Ok(entry) => entries.push(Arc::new(entry)),
-                    Err(fault) => faults.push(format!("offset {begin}: lost: agents[\"{path}\"]: {fault}")),
+                    Err(fault) => faults.push(format!("offset {begin}: lost: {kind}[\"{path}\"]: {fault}")),
                 }
             }
-            Err(fault) => faults.push(format!("offset {begin}: lost: agents[\"{path}\"]: {fault}")),
+            Err(fault) => faults.push(format!("offset {begin}: lost: {kind}[\"{path}\"]: {fault}")),
         }
     }
     entries
@@ -64,7 +65,7 @@ mod tests {
     fn what_can_be_read_is_kept_and_the_rest_is_named() {
         let check = |text: &str, paths: &[&str], lost: &[&str]| {
             let mut faults = Vec::new();
-            let found = entries(text.as_bytes(), &mut faults);
+            let found = entries::<catalog::AgentEntry>(text.as_bytes(), &mut faults);
             let found: Vec<&str> = found.iter().map(|entry| entry.path.as_str()).collect();
             assert_eq!(found, paths, "{text}");
             assert_eq!(faults.len(), lost.len(), "{text}: {faults:?}");

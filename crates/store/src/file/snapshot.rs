@@ -1,11 +1,11 @@
-//! `agent_state.json`: the guide's form of the state, `{"agents": {"/path": {full card}}}`, followed by the
-//! number of the last change it holds and a checksum that tells whether a person has edited it since.
+//! `agent_state.json`, `server_state.json`: the guide's form of the state, `{"agents": {"/path": {full card}}}`,
+//! followed by the number of the last change it holds and a checksum that tells whether a person has edited it since.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use catalog::{AgentEntry, EntryPath, json};
+use catalog::{Entry, EntryPath, json};
 use serde_json::Value;
 
 use super::line::Summed;
@@ -17,9 +17,8 @@ use crate::change_log::MAX_NUMBER;
 const LEVELS: usize = 2;
 
 /// What the file holds.
-#[derive(Default)]
-pub(super) struct Snapshot {
-    pub(super) entries: Vec<Arc<AgentEntry>>,
+pub(super) struct Snapshot<E> {
+    pub(super) entries: Vec<Arc<E>>,
     /// The last change in it, where the file says so.
     pub(super) change: Option<u64>,
     /// Whether it is as it was written.
@@ -28,30 +27,36 @@ pub(super) struct Snapshot {
     pub(super) present: bool,
 }
 
+impl<E> Snapshot<E> {
+    fn empty(present: bool) -> Snapshot<E> {
+        Snapshot { entries: Vec::new(), change: None, untouched: false, present }
+    }
+}
+
 /// Reads the file; none is an empty registry. Beside everything that can be read stands everything that is
 /// wrong.
-pub(super) fn read(file: &Path) -> (Snapshot, Vec<String>) {
+pub(super) fn read<E: Entry>(file: &Path) -> (Snapshot<E>, Vec<String>) {
+    let kind = E::PLURAL;
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
-        Err(cause) if cause.kind() == ErrorKind::NotFound => return (Snapshot::default(), Vec::new()),
-        Err(cause) => return (Snapshot::default(), vec![format!("cannot be read: {cause}")]),
+        Err(cause) if cause.kind() == ErrorKind::NotFound => return (Snapshot::empty(false), Vec::new()),
+        Err(cause) => return (Snapshot::empty(false), vec![format!("cannot be read: {cause}")]),
     };
-    let mut found = Snapshot { present: true, ..Snapshot::default() };
+    let mut found = Snapshot::empty(true);
     let mut faults = Vec::new();
     // Card by card: all cards at once as JSON values would take many times the memory of the entries.
-    let read = json::read_large(&bytes, json::MAX_NESTING + LEVELS, "agents", |path, card| {
-        match entry(&path, card) {
+    let read =
+        json::read_large(&bytes, json::MAX_NESTING + LEVELS, kind, |path, card| match entry(&path, card) {
             Ok(entry) => found.entries.push(Arc::new(entry)),
-            Err(fault) => faults.push(format!("agents[\"{path}\"]: {fault}")),
-        }
-    });
+            Err(fault) => faults.push(format!("{kind}[\"{path}\"]: {fault}")),
+        });
     let others = match read {
         Ok(others) => others,
         Err(fault) => {
             // The rest of it tells them all.
             faults.clear();
             faults.push(format!(
-                "damaged: {fault}. It must be {{\"agents\": {{\"/path\": {{card}}, …}}}}: mend it by hand or put a \
+                "damaged: {fault}. It must be {{\"{kind}\": {{\"/path\": {{card}}, …}}}}: mend it by hand or put a \
                  good copy in its place"
             ));
             found.entries = salvage::entries(&bytes, &mut faults);
@@ -78,19 +83,19 @@ pub(super) fn read(file: &Path) -> (Snapshot, Vec<String>) {
     (found, faults)
 }
 
-pub(super) fn entry(path: &str, card: Value) -> Result<AgentEntry, String> {
+pub(super) fn entry<E: Entry>(path: &str, card: Value) -> Result<E, String> {
     let path = EntryPath::parse(path).map_err(|fault| fault.to_string())?;
     let Value::Object(card) = card else { return Err("must be a card, an object".to_owned()) };
-    AgentEntry::from_card(path, card).map_err(|faults| faults.to_string())
+    E::from_card(path, card).map_err(|faults| faults.to_string())
 }
 
-/// Writes the file: one agent a line, so that a person can read and compare it.
-pub(super) fn write(out: &mut impl Write, catalogue: &Catalogue) -> io::Result<()> {
+/// Writes the file: one entry a line, so that a person can read and compare it.
+pub(super) fn write<E: Entry>(out: &mut impl Write, catalogue: &Catalogue<E>) -> io::Result<()> {
     let mut out = Summed::new(out);
-    out.write_all(b"{\"agents\": {")?;
+    write!(out, "{{\"{}\": {{", E::PLURAL)?;
     for (number, entry) in catalogue.iter().enumerate() {
         out.write_all(if number == 0 { b"\n" } else { b",\n" })?;
-        out.write_all(Value::String(entry.path.to_string()).to_string().as_bytes())?;
+        out.write_all(Value::String(entry.path().to_string()).to_string().as_bytes())?;
         out.write_all(b": ")?;
         out.write_all(entry.json().as_bytes())?;
     }
@@ -99,7 +104,7 @@ pub(super) fn write(out: &mut impl Write, catalogue: &Catalogue) -> io::Result<(
     out.write_all(end.as_bytes())
 }
 
-/// The text after the agents.
+/// The text after the entries.
 fn end(change: u64, checksum: &str) -> String {
     format!(",\n\"change\": {change}, \"checksum\": \"{checksum}\"}}\n")
 }
@@ -107,5 +112,5 @@ fn end(change: u64, checksum: &str) -> String {
 fn is_untouched(bytes: &[u8], change: u64, checksum: &str) -> bool {
     bytes
         .strip_suffix(end(change, checksum).as_bytes())
-        .is_some_and(|agents| format!("{:08x}", crc32fast::hash(agents)) == checksum)
+        .is_some_and(|entries| format!("{:08x}", crc32fast::hash(entries)) == checksum)
 }

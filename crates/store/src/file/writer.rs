@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use access::Permit;
-use catalog::{AgentEntry, EntryPath};
+use catalog::{Entry, EntryPath};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Shared;
@@ -26,28 +26,28 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 const FOLD_AGAIN: Duration = Duration::from_secs(60);
 
 /// What comes of a write: the entry that lives at the path since.
-pub(super) type Outcome = Result<Option<Arc<AgentEntry>>, StoreError>;
+pub(super) type Outcome<E> = Result<Option<Arc<E>>, StoreError>;
 
 /// A write that is asked for.
-pub(super) struct Write {
+pub(super) struct Write<E> {
     pub(super) permit: Permit,
     pub(super) expected: Expected,
     pub(super) path: EntryPath,
     /// What shall live at the path; `None` removes what does.
-    pub(super) new: Option<AgentEntry>,
-    pub(super) reply: oneshot::Sender<Outcome>,
+    pub(super) new: Option<E>,
+    pub(super) reply: oneshot::Sender<Outcome<E>>,
 }
 
 /// What the thread is asked for.
-pub(super) enum Ask {
-    Write(Box<Write>),
+pub(super) enum Ask<E> {
+    Write(Box<Write<E>>),
     /// To fold everything and write no more.
     Close(oneshot::Sender<()>),
 }
 
 /// The thread's own things.
-pub(super) struct Writer {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct Writer<E: Entry> {
+    pub(super) shared: Arc<Shared<E>>,
     pub(super) clock: Clock,
     /// Begun with the first change, so that a registry that only reads writes nothing.
     pub(super) journal: Option<Journal>,
@@ -63,9 +63,9 @@ pub(super) struct Writer {
     pub(super) fold_not_before: Instant,
 }
 
-impl Writer {
+impl<E: Entry> Writer<E> {
     /// Works until nobody can ask any more.
-    pub(super) fn run(mut self, mut asks: mpsc::UnboundedReceiver<Ask>) {
+    pub(super) fn run(mut self, mut asks: mpsc::UnboundedReceiver<Ask<E>>) {
         while let Some(first) = asks.blocking_recv() {
             let mut batch = Vec::new();
             let mut bytes = 0;
@@ -97,7 +97,7 @@ impl Writer {
     }
 
     /// Makes the changes of a batch durable, then current, then answers.
-    fn commit(&mut self, batch: Vec<Write>) {
+    fn commit(&mut self, batch: Vec<Write<E>>) {
         let mut picture = Catalogue::clone(&self.shared.current.load());
         let (begin, at) = (picture.changes().last(), (self.clock)());
         let mut lines = Vec::new();
@@ -225,15 +225,15 @@ impl Writer {
 }
 
 /// Applies one write to the picture, and puts its line to the others.
-fn write_one(
-    picture: &mut Catalogue,
+fn write_one<E: Entry>(
+    picture: &mut Catalogue<E>,
     lines: &mut Vec<u8>,
     (batch, at): (u64, u64),
     permit: &Permit,
     expected: &Expected,
     path: EntryPath,
-    new: Option<AgentEntry>,
-) -> Outcome {
+    new: Option<E>,
+) -> Outcome<E> {
     let old = picture.get(&path).cloned();
     expected.check(&path, old.as_deref())?;
     let new = new.map(Arc::new);

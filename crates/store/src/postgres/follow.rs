@@ -9,9 +9,8 @@ use sqlx::{Acquire, PgConnection};
 use super::link::{Trouble, connect, read_committed, within};
 use super::load;
 use super::{Follow, Shared};
+use crate::Kept;
 
-/// Where the database tells of changes.
-pub(super) const CHANNEL: &str = "registry_changes";
 /// How long to wait before trying again, at first and at most.
 const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 
@@ -22,8 +21,8 @@ enum Ear {
 }
 
 /// Keeps the picture equal to the database.
-pub(super) struct Follower {
-    pub(super) shared: Arc<Shared>,
+pub(super) struct Follower<E: Kept> {
+    pub(super) shared: Arc<Shared<E>>,
     /// Which life of the database is shown.
     pub(super) generation: String,
     /// What is shown up to this change was read in the database, and not only written there.
@@ -32,7 +31,7 @@ pub(super) struct Follower {
     pub(super) portion: i64,
 }
 
-impl Follower {
+impl<E: Kept> Follower<E> {
     /// Follows until the task is dropped.
     pub(super) async fn run(mut self) {
         let mut wait = WAITS.0;
@@ -74,7 +73,7 @@ impl Follower {
 }
 
 impl Ear {
-    async fn open(shared: &Shared) -> Result<Ear, Trouble> {
+    async fn open<E: Kept>(shared: &Shared<E>) -> Result<Ear, Trouble> {
         if shared.follow == Follow::Poll {
             return connect(&shared.url, shared.patience).await.map(Ear::Polling);
         }
@@ -84,7 +83,7 @@ impl Ear {
         within(shared.patience, async {
             let mut listener = PgListener::connect_with(&pool).await?;
             listener.eager_reconnect(false);
-            listener.listen(CHANNEL).await?;
+            listener.listen(E::CHANNEL).await?;
             Ok::<_, sqlx::Error>(Ear::Listening(listener))
         })
         .await
@@ -98,7 +97,7 @@ impl Ear {
     }
 
     /// Until there may be something to read: a notification, somebody here who must know, or the time.
-    async fn until_something_happens(&mut self, shared: &Shared) -> Result<(), Trouble> {
+    async fn until_something_happens<E: Kept>(&mut self, shared: &Shared<E>) -> Result<(), Trouble> {
         let told = async {
             match self {
                 Ear::Polling(_) => std::future::pending().await,
@@ -114,7 +113,7 @@ impl Ear {
 }
 
 /// Until the database tells of a change that is not shown yet.
-async fn heard(listener: &mut PgListener, shared: &Shared) -> Result<(), Trouble> {
+async fn heard<E: Kept>(listener: &mut PgListener, shared: &Shared<E>) -> Result<(), Trouble> {
     loop {
         let Some(told) = listener.try_recv().await? else {
             return Err(Trouble::Lost("the connection was closed".to_owned()));

@@ -7,33 +7,34 @@ use sqlx::{Executor, PgConnection, Row};
 
 use super::link::{Trouble, within};
 use super::rows;
-use crate::{Catalogue, ChangeLog, HistoryLimits};
+use crate::{Catalogue, ChangeLog, HistoryLimits, Kept};
 
-/// How many agents or changes are asked for at once: each portion must come within the limit. Where that is
+/// How many entries or changes are asked for at once: each portion must come within the limit. Where that is
 /// too slow, fewer are asked for.
 pub(super) const PORTION: i64 = 1000;
 
 /// Everything of one moment.
-pub(super) struct Whole {
-    pub(super) catalogue: Catalogue,
+pub(super) struct Whole<E: Kept> {
+    pub(super) catalogue: Catalogue<E>,
     /// Which life of the database it is of.
     pub(super) generation: String,
 }
 
 /// The whole catalogue and the latest changes, of one moment.
-pub(super) async fn everything(
+pub(super) async fn everything<E: Kept>(
     connection: &mut PgConnection,
     limits: HistoryLimits,
     patience: Duration,
     portion: i64,
-) -> Result<Whole, Trouble> {
+) -> Result<Whole<E>, Trouble> {
     let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     within(patience, connection.execute(begin)).await?;
-    let row = within(patience, connection.fetch_one("SELECT number, generation FROM counter")).await?;
+    let counted = format!("SELECT number, generation FROM {}", E::COUNTER);
+    let row = within(patience, connection.fetch_one(&*counted)).await?;
     let (last, generation) = (number_of(row.try_get("number")?)?, row.try_get("generation")?);
     let first = last.saturating_sub(limits.total as u64);
     let mut catalogue = Catalogue::with(ChangeLog::after(first, limits));
-    agents(connection, &mut catalogue, patience, portion).await?;
+    entries(connection, &mut catalogue, patience, portion).await?;
     changes(connection, &mut catalogue, first, patience, portion).await?;
     within(patience, connection.execute("COMMIT")).await?;
     let found = catalogue.changes().last();
@@ -44,22 +45,21 @@ pub(super) async fn everything(
     Ok(Whole { catalogue, generation })
 }
 
-async fn agents(
+async fn entries<E: Kept>(
     connection: &mut PgConnection,
-    catalogue: &mut Catalogue,
+    catalogue: &mut Catalogue<E>,
     patience: Duration,
     portion: i64,
 ) -> Result<(), Trouble> {
+    let text = format!("SELECT path, etag, card FROM {} WHERE path > $1 ORDER BY path LIMIT $2", E::PLURAL);
     let mut after = String::new();
     loop {
-        let asked = sqlx::query("SELECT path, etag, card FROM agents WHERE path > $1 ORDER BY path LIMIT $2")
-            .bind(&after)
-            .bind(portion);
+        let asked = sqlx::query(&text).bind(&after).bind(portion);
         let rows = within(patience, connection.fetch_all(asked)).await?;
         for row in &rows {
             let (path, etag, card): (&str, &str, &str) =
                 (row.try_get("path")?, row.try_get("etag")?, row.try_get("card")?);
-            rows::entry(path, etag, card).into_iter().for_each(|entry| catalogue.put(entry));
+            rows::entry::<E>(path, etag, card).into_iter().for_each(|entry| catalogue.put(entry));
         }
         match rows.last() {
             Some(row) => after = row.try_get("path")?,
@@ -68,18 +68,17 @@ async fn agents(
     }
 }
 
-async fn changes(
+async fn changes<E: Kept>(
     connection: &mut PgConnection,
-    catalogue: &mut Catalogue,
+    catalogue: &mut Catalogue<E>,
     mut after: u64,
     patience: Duration,
     portion: i64,
 ) -> Result<(), Trouble> {
+    let text =
+        format!("SELECT number, record FROM {} WHERE number > $1 ORDER BY number LIMIT $2", E::CHANGES);
     loop {
-        let asked =
-            sqlx::query("SELECT number, record FROM changes WHERE number > $1 ORDER BY number LIMIT $2")
-                .bind(after as i64)
-                .bind(portion);
+        let asked = sqlx::query(&text).bind(after as i64).bind(portion);
         let rows = within(patience, connection.fetch_all(asked)).await?;
         for row in &rows {
             let number = number_of(row.try_get("number")?)?;
@@ -88,7 +87,7 @@ async fn changes(
                 catalogue.changes_mut().skip_to(number - 1);
             }
             after = number;
-            match rows::readable(number, row.try_get("record")?) {
+            match rows::readable::<E>(number, row.try_get("record")?) {
                 Some(change) => catalogue.changes_mut().push(Arc::new(change)),
                 None => catalogue.changes_mut().skip_to(number),
             }

@@ -14,20 +14,27 @@ use super::link::{Trouble, within};
 use super::load::{self, number_of};
 use super::picture::Step;
 use super::rows;
-use crate::{Catalogue, Change};
+use crate::{Catalogue, Change, Kept};
 
 /// Who is further behind reads everything: that costs less than as many changes.
 const MOST: u64 = 5000;
 
 /// The changes from one on, with the cards that are still there; cards only of those after another one. A
 /// single statement sees one moment, whatever the isolation.
-const SINCE: &str = "SELECT counter.number AS last, counter.generation, \
-       changes.number, changes.path, changes.etag, changes.record, agents.card \
-     FROM counter \
-     LEFT JOIN changes ON changes.number >= $1 \
-     LEFT JOIN agents \
-       ON changes.number > $2 AND agents.path = changes.path AND agents.etag = changes.etag \
-     ORDER BY changes.number LIMIT $3";
+fn since<E: Kept>() -> String {
+    format!(
+        "SELECT counter.number AS last, counter.generation, \
+           change.number, change.path, change.etag, change.record, entry.card \
+         FROM {} AS counter \
+         LEFT JOIN {} AS change ON change.number >= $1 \
+         LEFT JOIN {} AS entry \
+           ON change.number > $2 AND entry.path = change.path AND entry.etag = change.etag \
+         ORDER BY change.number LIMIT $3",
+        E::COUNTER,
+        E::CHANGES,
+        E::PLURAL
+    )
+}
 
 /// What a look finds.
 enum Found {
@@ -42,14 +49,13 @@ enum Found {
 }
 
 /// What was read, in portions.
-#[derive(Default)]
-struct Reading {
+struct Reading<E> {
     /// What the database says about changes that are shown already.
     shown: BTreeMap<u64, Option<Change>>,
-    steps: Vec<Step>,
+    steps: Vec<Step<E>>,
 }
 
-impl Follower {
+impl<E: Kept> Follower<E> {
     /// Shows everything that is in the database by now.
     pub(super) async fn catch_up(&mut self, connection: &mut PgConnection) -> Result<(), Trouble> {
         loop {
@@ -74,8 +80,9 @@ impl Follower {
         let picture = self.shared.picture.current();
         let before = picture.changes().last();
         let (mut read, mut reading) = (self.sure, Reading::default());
+        let text = since::<E>();
         loop {
-            let since = sqlx::query(SINCE).bind(read as i64).bind(before as i64).bind(self.portion + 1);
+            let since = sqlx::query(&text).bind(read as i64).bind(before as i64).bind(self.portion + 1);
             let rows = within(self.shared.patience, connection.fetch_all(since)).await?;
             let Some(first) = rows.first() else {
                 return Err(Trouble::Refused("counter: the row is missing".to_owned()));
@@ -98,7 +105,7 @@ impl Follower {
     }
 
     /// Shows what was read, if it goes on where the picture ends and contradicts nothing in it.
-    fn compare(&mut self, picture: &Catalogue, end: u64, Reading { shown, steps }: Reading) -> Found {
+    fn compare(&mut self, picture: &Catalogue<E>, end: u64, Reading { shown, steps }: Reading<E>) -> Found {
         let before = picture.changes().last();
         for held in picture.changes().between(self.sure, before) {
             match shown.get(&held.number) {
@@ -156,7 +163,13 @@ impl Follower {
     }
 }
 
-impl Reading {
+impl<E> Default for Reading<E> {
+    fn default() -> Reading<E> {
+        Reading { shown: BTreeMap::new(), steps: Vec::new() }
+    }
+}
+
+impl<E: Kept> Reading<E> {
     /// Takes up a portion, and says how far it goes.
     fn take(&mut self, rows: &[sqlx::postgres::PgRow], read: u64, before: u64) -> Result<u64, Trouble> {
         let mut end = 0;
@@ -164,7 +177,7 @@ impl Reading {
             let Some(column) = row.try_get::<Option<i64>, _>("number")? else { continue };
             let number = number_of(column)?;
             if number <= before {
-                self.shown.insert(number, rows::change(number, row.try_get("record")?).ok());
+                self.shown.insert(number, rows::change::<E>(number, row.try_get("record")?).ok());
             } else if number > read {
                 let (path, etag) = (row.try_get("path")?, row.try_get("etag")?);
                 self.steps.push(rows::step(number, path, etag, row.try_get("record")?, row.try_get("card")?));

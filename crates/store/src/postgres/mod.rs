@@ -1,8 +1,8 @@
 //! Many registries, one Postgres. Reads are in memory, also while the database is away; every write is one
 //! statement; a follower keeps the picture equal to what all replicas write.
 //!
-//! The row of `counter` gives every change its number and lets writers queue, so whoever sees a number has
-//! seen all before it. At most three connections: the writer's, the follower's, and the vectors'.
+//! Each kind of entries has its own tables, and its own store on them. The row of its counter gives every change its number and lets writers queue, so whoever sees a number has
+//! seen all before it. At most two connections a kind, the writer's and the follower's, and one for the vectors.
 
 mod follow;
 pub(crate) mod link;
@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use access::{Action, Permit};
+use access::Permit;
 use async_trait::async_trait;
-use catalog::{AgentEntry, EntryPath};
+use catalog::{AgentEntry, EntryPath, WriteKind};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -33,7 +33,7 @@ use self::load::Whole;
 use self::picture::Picture;
 use self::write::{Wish, Written};
 use crate::expected::{Expected, permitted};
-use crate::{AgentStore, Catalogue, Clock, HistoryLimits, Status, StoreError};
+use crate::{Catalogue, Clock, EntryStore, HistoryLimits, Kept, Status, StoreError};
 
 pub use self::restore::restored;
 pub use self::schema::migrate;
@@ -87,11 +87,11 @@ impl PostgresOptions {
     }
 }
 
-/// Agents in a Postgres database that other registries use as well.
-pub struct PostgresStore {
-    shared: Arc<Shared>,
+/// The entries of one kind in a Postgres database that other registries use as well.
+pub struct PostgresStore<E: Kept = AgentEntry> {
+    shared: Arc<Shared<E>>,
     /// Gone once the store is closed.
-    queue: Mutex<Option<mpsc::Sender<Wish>>>,
+    queue: Mutex<Option<mpsc::Sender<Wish<E>>>>,
     tasks: Mutex<Option<Tasks>>,
 }
 
@@ -101,7 +101,7 @@ struct Tasks {
 }
 
 /// What the tasks share.
-struct Shared {
+struct Shared<E: Kept> {
     url: DatabaseUrl,
     place: String,
     clock: Clock,
@@ -109,7 +109,7 @@ struct Shared {
     follow: Follow,
     interval: Duration,
     patience: Duration,
-    picture: Picture,
+    picture: Picture<E>,
     /// Asks the follower to look now.
     wake: Notify,
     losses: AtomicU64,
@@ -117,13 +117,13 @@ struct Shared {
     refusal: Mutex<Option<Trouble>>,
 }
 
-impl PostgresStore {
+impl<E: Kept> PostgresStore<E> {
     /// Reads everything and begins to follow.
     ///
     /// # Errors
     /// [`StoreError::Unprepared`] when the tables are missing or another version's, and
     /// [`StoreError::Unavailable`] when the database is not reached. Neither names the password.
-    pub async fn open(options: PostgresOptions) -> Result<PostgresStore, StoreError> {
+    pub async fn open(options: PostgresOptions) -> Result<PostgresStore<E>, StoreError> {
         let PostgresOptions { url, clock, limits, follow, interval, patience, migrate } = options;
         if migrate {
             schema::migrate(&url, follow).await?;
@@ -181,8 +181,8 @@ impl PostgresStore {
         permit: &Permit,
         expected: Expected,
         path: EntryPath,
-        new: Option<AgentEntry>,
-    ) -> Written {
+        new: Option<E>,
+    ) -> Written<E> {
         let (answer, answered) = oneshot::channel();
         let wish = Wish { permit: permit.clone(), expected, path, new: new.map(Arc::new), answer, tries: 0 };
         let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -192,7 +192,7 @@ impl PostgresStore {
     }
 }
 
-impl Shared {
+impl<E: Kept> Shared<E> {
     fn unavailable(&self, reason: &str) -> StoreError {
         StoreError::Unavailable { place: self.place.clone(), reason: reason.to_owned() }
     }
@@ -245,8 +245,8 @@ impl Shared {
 }
 
 #[async_trait]
-impl AgentStore for PostgresStore {
-    fn catalogue(&self) -> Arc<Catalogue> {
+impl<E: Kept> EntryStore<E> for PostgresStore<E> {
+    fn catalogue(&self) -> Arc<Catalogue<E>> {
         self.shared.picture.current()
     }
 
@@ -254,26 +254,21 @@ impl AgentStore for PostgresStore {
         self.shared.newest().await.map_err(|fault| self.shared.unavailable(&fault))
     }
 
-    async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
-        permitted(permit, Action::PublishAgent, &entry.path)?;
-        let kept = self.write(permit, Expected::Vacant, entry.path.clone(), Some(entry)).await?;
+    async fn insert(&self, permit: &Permit, entry: E) -> Result<Arc<E>, StoreError> {
+        permitted::<E>(permit, WriteKind::Insert, entry.path())?;
+        let kept = self.write(permit, Expected::Vacant, entry.path().clone(), Some(entry)).await?;
         kept.ok_or(StoreError::WrongPermit)
     }
 
-    async fn replace(
-        &self,
-        permit: &Permit,
-        expected: &str,
-        entry: AgentEntry,
-    ) -> Result<Arc<AgentEntry>, StoreError> {
-        permitted(permit, Action::ModifyAgent, &entry.path)?;
+    async fn replace(&self, permit: &Permit, expected: &str, entry: E) -> Result<Arc<E>, StoreError> {
+        permitted::<E>(permit, WriteKind::Replace, entry.path())?;
         let expected = Expected::Tag(expected.to_owned());
-        let kept = self.write(permit, expected, entry.path.clone(), Some(entry)).await?;
+        let kept = self.write(permit, expected, entry.path().clone(), Some(entry)).await?;
         kept.ok_or(StoreError::WrongPermit)
     }
 
     async fn remove(&self, permit: &Permit, expected: &str, path: &EntryPath) -> Result<(), StoreError> {
-        permitted(permit, Action::DeleteAgent, path)?;
+        permitted::<E>(permit, WriteKind::Remove, path)?;
         self.write(permit, Expected::Tag(expected.to_owned()), path.clone(), None).await.map(drop)
     }
 
@@ -302,7 +297,7 @@ impl AgentStore for PostgresStore {
     }
 }
 
-impl Drop for PostgresStore {
+impl<E: Kept> Drop for PostgresStore<E> {
     fn drop(&mut self) {
         // The writer ends by itself: what it was asked for is written, also when nobody waits.
         if let Some(tasks) = self.tasks.get_mut().unwrap_or_else(PoisonError::into_inner).take() {

@@ -5,20 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use catalog::{AgentEntry, EntryPath};
+use catalog::{Entry, EntryPath};
 use tokio::sync::watch;
 
 use super::rows;
 use crate::{Catalogue, Change};
 
 /// A change, and what lives at its path since.
-pub(super) struct Step {
+pub(super) struct Step<E> {
     pub(super) number: u64,
     /// Where; none when that is no path, and nothing can be shown there.
     pub(super) path: Option<EntryPath>,
     /// Who, when, what; none when it cannot be read.
     pub(super) change: Option<Change>,
-    pub(super) after: After,
+    pub(super) after: After<E>,
 }
 
 /// What became of steps.
@@ -33,11 +33,11 @@ pub(super) struct Taken {
 }
 
 /// What lives at the path of a change since.
-pub(super) enum After {
+pub(super) enum After<E> {
     /// Nothing.
     Gone,
     /// This.
-    Is(Arc<AgentEntry>),
+    Is(Arc<E>),
     /// Something that a later change of the same reading has replaced.
     Passed,
 }
@@ -54,17 +54,17 @@ pub(super) struct Known {
 }
 
 /// The picture.
-pub(super) struct Picture {
-    current: ArcSwap<Catalogue>,
+pub(super) struct Picture<E: Entry> {
+    current: ArcSwap<Catalogue<E>>,
     /// Changes that are known before one of those that come before them.
-    early: Mutex<BTreeMap<u64, Step>>,
+    early: Mutex<BTreeMap<u64, Step<E>>>,
     latest: watch::Sender<u64>,
     known: watch::Sender<Known>,
 }
 
-impl Picture {
+impl<E: Entry> Picture<E> {
     /// The picture as it was read at this instant.
-    pub(super) fn new(catalogue: Catalogue, at: Instant) -> Picture {
+    pub(super) fn new(catalogue: Catalogue<E>, at: Instant) -> Picture<E> {
         Picture {
             latest: watch::Sender::new(catalogue.changes().last()),
             current: ArcSwap::from_pointee(catalogue),
@@ -74,7 +74,7 @@ impl Picture {
     }
 
     /// As of now.
-    pub(super) fn current(&self) -> Arc<Catalogue> {
+    pub(super) fn current(&self) -> Arc<Catalogue<E>> {
         self.current.load_full()
     }
 
@@ -104,7 +104,7 @@ impl Picture {
     }
 
     /// Shows these changes, each in its turn; those whose turn has not come are kept.
-    pub(super) fn take(&self, steps: Vec<Step>) -> Taken {
+    pub(super) fn take(&self, steps: Vec<Step<E>>) -> Taken {
         let mut early = self.writing();
         let catalogue = Catalogue::clone(&self.current.load());
         let (mut differs, mut forgotten) = (false, false);
@@ -124,7 +124,7 @@ impl Picture {
 
     /// Shows another one, which was read as a whole, and says whether it does: what has gone on meanwhile does
     /// not go back, unless the database is another one. What is kept for its turn is of the former one then.
-    pub(super) fn replace(&self, catalogue: Catalogue, is_another: bool) -> bool {
+    pub(super) fn replace(&self, catalogue: Catalogue<E>, is_another: bool) -> bool {
         let mut early = self.writing();
         if is_another {
             early.clear();
@@ -151,7 +151,7 @@ impl Picture {
         });
     }
 
-    fn show(&self, mut catalogue: Catalogue, early: &mut BTreeMap<u64, Step>) {
+    fn show(&self, mut catalogue: Catalogue<E>, early: &mut BTreeMap<u64, Step<E>>) {
         let mut last = catalogue.changes().last();
         // What is shown already was read by both: by who wrote it, and by who followed.
         *early = early.split_off(&(last + 1));
@@ -163,13 +163,13 @@ impl Picture {
         self.latest.send_if_modified(|latest| std::mem::replace(latest, last) != last);
     }
 
-    fn writing(&self) -> MutexGuard<'_, BTreeMap<u64, Step>> {
+    fn writing(&self) -> MutexGuard<'_, BTreeMap<u64, Step<E>>> {
         // Steps that cannot panic halfway.
         self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn apply(catalogue: &mut Catalogue, Step { number, path, change, after }: Step) {
+fn apply<E: Entry>(catalogue: &mut Catalogue<E>, Step { number, path, change, after }: Step<E>) {
     let entry = match (after, &path) {
         (After::Is(entry), _) => Some(entry),
         (After::Passed, Some(path)) => catalogue.get(path).cloned(),
@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn what_is_shown_goes_back_only_with_the_database() {
-        let at = |last| Catalogue::with(ChangeLog::after(last, HistoryLimits::default()));
+        let at =
+            |last| Catalogue::<catalog::AgentEntry>::with(ChangeLog::after(last, HistoryLimits::default()));
         let picture = Picture::new(at(11), Instant::now());
         assert!(!picture.replace(at(10), false));
         assert_eq!(picture.last(), 11);

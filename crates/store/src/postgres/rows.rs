@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use catalog::{AgentEntry, EntryPath};
+use catalog::{Entry, EntryPath};
 
 use super::picture::{After, Step};
-use crate::Change;
 use crate::change::ChangeRecord;
+use crate::{Change, Kept};
 
 /// A change as a column. Its number is not known yet when it is written: the one beside it counts.
 pub(super) fn record(change: &Change) -> String {
@@ -22,42 +22,49 @@ pub(super) fn is_same(one: &Change, other: &Change) -> bool {
 }
 
 /// A change out of its columns.
-pub(super) fn change(number: u64, record: &str) -> Result<Change, String> {
-    let unread = |fault: String| format!("changes, number {number}: {fault}");
+pub(super) fn change<E: Kept>(number: u64, record: &str) -> Result<Change, String> {
+    let unread = |fault: String| format!("{}, number {number}: {fault}", E::CHANGES);
     let mut record: ChangeRecord = serde_json::from_str(record).map_err(|fault| unread(fault.to_string()))?;
     record.number = number;
-    Change::try_from(record).map_err(unread)
+    record.change::<E>().map_err(unread)
 }
 
 /// A change out of its columns; none, told of, when it cannot be read.
-pub(super) fn readable(number: u64, record: &str) -> Option<Change> {
+pub(super) fn readable<E: Kept>(number: u64, record: &str) -> Option<Change> {
     let told = |reason| tracing::error!(reason, "a change cannot be read: who follows must begin anew");
-    change(number, record).map_err(told).ok()
+    change::<E>(number, record).map_err(told).ok()
 }
 
 /// An entry out of its columns; none, told of, when it cannot be read: nobody can see or use it then.
-pub(super) fn entry(path: &str, etag: &str, card: &str) -> Option<Arc<AgentEntry>> {
-    let told = |reason| tracing::error!(path, reason, "an agent cannot be read: it is left out");
+pub(super) fn entry<E: Entry>(path: &str, etag: &str, card: &str) -> Option<Arc<E>> {
+    let kind = E::SINGULAR;
+    let told = |reason| tracing::error!(kind, path, reason, "a card cannot be read: it is left out");
     parse(path, etag, card).map_err(told).ok()
 }
 
-fn parse(path: &str, etag: &str, card: &str) -> Result<Arc<AgentEntry>, String> {
+fn parse<E: Entry>(path: &str, etag: &str, card: &str) -> Result<Arc<E>, String> {
     let at = EntryPath::parse(path).map_err(|fault| fault.to_string())?;
     let card = serde_json::from_str(card).map_err(|fault| fault.to_string())?;
-    let entry = AgentEntry::from_card(at, card).map_err(|faults| faults.to_string())?;
+    let entry = E::from_card(at, card).map_err(|faults| faults.to_string())?;
     // A card that was edited in the table has another tag than the column says: nobody could ever replace it.
-    if entry.etag != etag {
-        return Err(format!("its card has the tag {}, not {etag}", entry.etag));
+    if entry.etag() != etag {
+        return Err(format!("its card has the tag {}, not {etag}", entry.etag()));
     }
     Ok(Arc::new(entry))
 }
 
 /// A change with the card that it led to, if that is still the one at its path.
-pub(super) fn step(number: u64, path: &str, etag: Option<&str>, record: &str, card: Option<&str>) -> Step {
+pub(super) fn step<E: Kept>(
+    number: u64,
+    path: &str,
+    etag: Option<&str>,
+    record: &str,
+    card: Option<&str>,
+) -> Step<E> {
     let after = match (etag, card) {
         (None, _) => After::Gone,
         (Some(etag), Some(card)) => entry(path, etag, card).map_or(After::Gone, After::Is),
         (Some(_), None) => After::Passed,
     };
-    Step { number, path: EntryPath::parse(path).ok(), change: readable(number, record), after }
+    Step { number, path: EntryPath::parse(path).ok(), change: readable::<E>(number, record), after }
 }

@@ -14,11 +14,13 @@ use super::{DatabaseUrl, Follow};
 use crate::StoreError;
 
 /// Every step, in its order. A step that was released is never edited: the next one mends it.
-const STEPS: [(i64, &str, &str); 3] = [
+const STEPS: [(i64, &str, &str); 4] = [
     (1, "agents", include_str!("../../migrations/0001_agents.sql")),
     (2, "generation", include_str!("../../migrations/0002_generation.sql")),
     // Registries of step 2 live with it: they do not look at its tables.
     (3, "directory", include_str!("../../migrations/0003_directory.sql")),
+    // Nor at these: to them there are no MCP servers.
+    (4, "servers", include_str!("../../migrations/0004_servers.sql")),
 ];
 
 /// How long making the tables may take, another replica's turn included.

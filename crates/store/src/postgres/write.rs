@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use access::Permit;
-use catalog::{AgentEntry, EntryPath};
+use catalog::{EntryPath, WriteKind};
 use sqlx::PgConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::link::{self, Trouble, connect_to_write, within};
 use super::picture::{After, Step};
-use super::statement::{self, Columns, Kind};
+use super::statement::{self, Columns};
 use super::{Shared, rows};
 use crate::expected::Expected;
-use crate::{Catalogue, Change, StoreError};
+use crate::{Catalogue, Change, Kept, StoreError};
 
 /// How many writes share one statement.
 const MOST: usize = 128;
@@ -27,41 +27,41 @@ const TRIES: u32 = 16;
 const PRUNE_EVERY: u64 = 200;
 
 /// What a write answers: the entry that is there since.
-pub(super) type Written = Result<Option<Arc<AgentEntry>>, StoreError>;
+pub(super) type Written<E> = Result<Option<Arc<E>>, StoreError>;
 
 /// One write that somebody waits for, or has waited for: it is done all the same.
-pub(super) struct Wish {
+pub(super) struct Wish<E> {
     pub(super) permit: Permit,
     pub(super) expected: Expected,
     pub(super) path: EntryPath,
-    pub(super) new: Option<Arc<AgentEntry>>,
-    pub(super) answer: oneshot::Sender<Written>,
+    pub(super) new: Option<Arc<E>>,
+    pub(super) answer: oneshot::Sender<Written<E>>,
     pub(super) tries: u32,
 }
 
 /// A wish whose turn it is, and the change that it will be; only its number is not known yet.
-struct Due {
-    wish: Wish,
+struct Due<E> {
+    wish: Wish<E>,
     change: Change,
 }
 
-impl Wish {
-    fn kind(&self) -> Kind {
+impl<E: Kept> Wish<E> {
+    fn kind(&self) -> WriteKind {
         match (&self.expected, &self.new) {
-            (Expected::Vacant, _) => Kind::Insert,
-            (Expected::Tag(_), Some(_)) => Kind::Replace,
-            (Expected::Tag(_), None) => Kind::Remove,
+            (Expected::Vacant, _) => WriteKind::Insert,
+            (Expected::Tag(_), Some(_)) => WriteKind::Replace,
+            (Expected::Tag(_), None) => WriteKind::Remove,
         }
     }
 
-    fn end(self, written: Written) {
+    fn end(self, written: Written<E>) {
         // He may have hung up.
         let _ = self.answer.send(written);
     }
 }
 
-struct Writer {
-    shared: Arc<Shared>,
+struct Writer<E: Kept> {
+    shared: Arc<Shared<E>>,
     connection: Option<PgConnection>,
     /// The follower's connections that were lost when ours was made.
     losses: u64,
@@ -69,7 +69,7 @@ struct Writer {
 }
 
 /// Writes until nobody can ask for it any more.
-pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Wish>) {
+pub(super) async fn run<E: Kept>(shared: Arc<Shared<E>>, mut queue: mpsc::Receiver<Wish<E>>) {
     let pruned = shared.picture.last();
     let mut writer = Writer { shared, connection: None, losses: 0, pruned };
     let mut waiting = VecDeque::new();
@@ -87,16 +87,16 @@ pub(super) async fn run(shared: Arc<Shared>, mut queue: mpsc::Receiver<Wish>) {
     }
 }
 
-async fn next(queue: &mut mpsc::Receiver<Wish>, waiting: &mut VecDeque<Wish>) -> Option<Wish> {
+async fn next<E>(queue: &mut mpsc::Receiver<Wish<E>>, waiting: &mut VecDeque<Wish<E>>) -> Option<Wish<E>> {
     match waiting.pop_front() {
         Some(wish) => Some(wish),
         None => queue.recv().await,
     }
 }
 
-impl Writer {
+impl<E: Kept> Writer<E> {
     /// Ends what is refused, writes one batch, and leaves the rest waiting.
-    async fn turn(&mut self, waiting: &mut VecDeque<Wish>) {
+    async fn turn(&mut self, waiting: &mut VecDeque<Wish<E>>) {
         if let Some(fault) = self.shared.picture.fault() {
             return waiting.drain(..).for_each(|wish| wish.end(Err(self.shared.unavailable(&fault))));
         }
@@ -116,7 +116,7 @@ impl Writer {
     }
 
     /// Writes one after the other. All together have the time of one: others wait for their turn.
-    async fn each(&mut self, batch: Vec<Due>, waiting: &mut VecDeque<Wish>) {
+    async fn each(&mut self, batch: Vec<Due<E>>, waiting: &mut VecDeque<Wish<E>>) {
         let began = Instant::now();
         let mut rest = VecDeque::from(batch);
         while let Some(due) = rest.pop_front() {
@@ -139,8 +139,8 @@ impl Writer {
 
     /// Ends those that count on something else than what is there. Before anybody is refused, the picture
     /// must be the newest: he may have read what another replica wrote a moment ago.
-    async fn refuse(&self, waiting: &mut VecDeque<Wish>) {
-        let doubtful = |wish: &Wish, picture: &Catalogue| {
+    async fn refuse(&self, waiting: &mut VecDeque<Wish<E>>) {
+        let doubtful = |wish: &Wish<E>, picture: &Catalogue<E>| {
             wish.tries > 0
                 || wish.expected.check(&wish.path, picture.get(&wish.path).map(Arc::as_ref)).is_err()
         };
@@ -163,14 +163,14 @@ impl Writer {
         }
     }
 
-    async fn write(&mut self, batch: &[Due]) -> Result<Vec<(String, u64)>, Trouble> {
+    async fn write(&mut self, batch: &[Due<E>]) -> Result<Vec<(String, u64)>, Trouble> {
         let Some(kind) = batch.first().map(|due| due.wish.kind()) else { return Ok(Vec::new()) };
         let columns = columns(batch);
         let began = Instant::now();
         for attempt in 1.. {
             let (patience, follow) = (self.shared.patience, self.shared.follow);
             let connection = self.connection().await?;
-            match within(patience, statement::run(connection, kind, follow, &columns)).await {
+            match within(patience, statement::run::<E>(connection, kind, follow, &columns)).await {
                 Err(Trouble::Conflict) if began.elapsed() < patience => {
                     tokio::time::sleep(pause(attempt)).await;
                 }
@@ -188,7 +188,7 @@ impl Writer {
     }
 
     /// Shows what was written, and tells whoever asked for it.
-    fn acknowledge(&self, batch: Vec<Due>, numbers: Vec<(String, u64)>, waiting: &mut VecDeque<Wish>) {
+    fn acknowledge(&self, batch: Vec<Due<E>>, numbers: Vec<(String, u64)>, waiting: &mut VecDeque<Wish<E>>) {
         let began = Instant::now();
         let highest = numbers.iter().map(|(_, number)| *number).max().unwrap_or_default();
         let mut steps = Vec::new();
@@ -235,7 +235,7 @@ impl Writer {
         });
     }
 
-    fn fail(&self, batch: &mut Vec<Due>, trouble: &Trouble) {
+    fn fail(&self, batch: &mut Vec<Due<E>>, trouble: &Trouble) {
         if batch.is_empty() {
             return;
         }
@@ -270,7 +270,7 @@ impl Writer {
         let forget = last.saturating_sub(self.shared.limits.total as u64);
         let patience = self.shared.patience;
         let Ok(connection) = self.connection().await else { return };
-        if let Err(trouble) = within(patience, statement::prune(connection, forget)).await {
+        if let Err(trouble) = within(patience, statement::prune::<E>(connection, forget)).await {
             self.connection = None;
             tracing::warn!(reason = trouble.reason(), "old changes stay until the next time");
         }
@@ -290,7 +290,7 @@ const KEPT_UNSEEN: &str = "it was kept, but this replica cannot show it yet";
 
 /// Takes the first wish and those of its kind that go with it. Of one path only one: the next one counts on
 /// what this one leaves.
-fn batch(waiting: &mut VecDeque<Wish>, picture: &Catalogue, now: u64) -> Vec<Due> {
+fn batch<E: Kept>(waiting: &mut VecDeque<Wish<E>>, picture: &Catalogue<E>, now: u64) -> Vec<Due<E>> {
     let Some(kind) = waiting.front().map(Wish::kind) else { return Vec::new() };
     let mut paths = HashSet::new();
     let mut batch = Vec::new();
@@ -308,7 +308,7 @@ fn batch(waiting: &mut VecDeque<Wish>, picture: &Catalogue, now: u64) -> Vec<Due
     batch
 }
 
-fn columns(batch: &[Due]) -> Columns {
+fn columns<E: Kept>(batch: &[Due<E>]) -> Columns {
     let mut columns = Columns::default();
     for Due { wish, change } in batch {
         columns.paths.push(wish.path.to_string());
@@ -316,7 +316,7 @@ fn columns(batch: &[Due]) -> Columns {
             Expected::Vacant => String::new(),
             Expected::Tag(tag) => tag.clone(),
         });
-        columns.etags.push(wish.new.as_ref().map(|entry| entry.etag.clone()));
+        columns.etags.push(wish.new.as_ref().map(|entry| entry.etag().to_owned()));
         columns.cards.push(wish.new.as_ref().map(|entry| entry.json().to_string()));
         columns.records.push(rows::record(change));
     }

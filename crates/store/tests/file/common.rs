@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use access::Action;
-use store::file::FileStore;
-use store::{AgentStore, HistoryLimits, StoreError};
+use store::file::{FileStore, Folder};
+use store::{EntryStore, HistoryLimits, StoreError};
 
 pub(crate) use crate::samples::{entry, path, permit};
 
 pub(crate) fn open(folder: &Path) -> Result<FileStore, StoreError> {
-    FileStore::open(folder, Arc::new(|| 1_800_000_000), HistoryLimits::default())
+    FileStore::open(&Folder::lock(folder)?, Arc::new(|| 1_800_000_000), HistoryLimits::default())
 }
 
 pub(crate) async fn insert(store: &FileStore, at: &str, description: &str) -> Result<(), StoreError> {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use access::Action;
-use store::file::{self, FileStore};
-use store::{AgentStore, HistoryLimits, StoreError};
+use store::file::{self, FileStore, Folder};
+use store::{EntryStore, HistoryLimits, StoreError};
 
 use crate::common::{insert, open, path, permit, shown};
 
@@ -179,7 +179,13 @@ async fn an_older_snapshot_under_a_journal_is_refused() {
 async fn folding_in_the_background_loses_nothing_wherever_it_stops() {
     let folder = tempfile::tempdir().expect("a folder");
     let small = |folder: &Path| {
-        FileStore::open_folding(folder, Arc::new(|| 0), HistoryLimits::default(), 2_000).expect("opened")
+        FileStore::open_folding(
+            &Folder::lock(folder).expect("free"),
+            Arc::new(|| 0),
+            HistoryLimits::default(),
+            2_000,
+        )
+        .expect("opened")
     };
     let store = Arc::new(small(folder.path()));
     let mut stages = Vec::new();
@@ -224,7 +230,8 @@ async fn a_journal_that_cannot_be_set_aside_goes_on() {
     let parent = tempfile::tempdir().expect("a folder");
     let (folder, elsewhere) = (parent.path().join("state"), parent.path().join("elsewhere"));
     let limits = HistoryLimits::default();
-    let store = FileStore::open_folding(&folder, Arc::new(|| 0), limits, 1_000).expect("opened");
+    let store = FileStore::open_folding(&Folder::lock(&folder).expect("free"), Arc::new(|| 0), limits, 1_000)
+        .expect("opened");
     insert(&store, "/a", "x").await.expect("kept");
     // The open file goes with the folder; its name does not, so that it cannot be given another.
     fs::rename(&folder, &elsewhere).expect("renamed");
@@ -422,7 +429,8 @@ async fn a_damaged_history_costs_no_agent() {
 async fn what_is_remembered_is_bounded() {
     let folder = tempfile::tempdir().expect("a folder");
     let limits = HistoryLimits { total: 10, per_entry: 3 };
-    let store = FileStore::open(folder.path(), Arc::new(|| 0), limits).expect("opened");
+    let store = <FileStore>::open(&Folder::lock(folder.path()).expect("free"), Arc::new(|| 0), limits)
+        .expect("opened");
     insert(&store, "/a", "0").await.expect("kept");
     for round in 1..6 {
         let tag = store.catalogue().get(&path("/a")).expect("there").etag.clone();
@@ -443,7 +451,8 @@ async fn what_is_remembered_is_bounded() {
     assert!(numbers(&store).is_empty());
     store.close().await;
     drop(store);
-    let store = FileStore::open(folder.path(), Arc::new(|| 0), limits).expect("opened");
+    let store = <FileStore>::open(&Folder::lock(folder.path()).expect("free"), Arc::new(|| 0), limits)
+        .expect("opened");
     assert!(store.catalogue().changes().since(5).is_none() && store.catalogue().changes().since(6).is_some());
 }
 
@@ -451,7 +460,8 @@ async fn what_is_remembered_is_bounded() {
 async fn who_could_see_an_entry_is_not_forgotten_in_silence() {
     let folder = tempfile::tempdir().expect("a folder");
     let limits = HistoryLimits { total: 1_000, per_entry: 3 };
-    let store = FileStore::open(folder.path(), Arc::new(|| 0), limits).expect("opened");
+    let store = <FileStore>::open(&Folder::lock(folder.path()).expect("free"), Arc::new(|| 0), limits)
+        .expect("opened");
     insert(&store, "/a", "0").await.expect("kept");
     for round in 1..=5 {
         let tag = store.catalogue().get(&path("/a")).expect("there").etag.clone();

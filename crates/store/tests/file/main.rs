@@ -7,7 +7,7 @@ mod samples;
 
 use std::path::Path;
 
-use store::{AgentStore, StoreError, conformance};
+use store::{EntryStore, StoreError, conformance};
 
 use self::common::open;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use access::Action;
 use catalog::AgentEntry;
 use store::postgres::{PostgresOptions, PostgresStore};
-use store::{AgentStore, StoreError};
+use store::{EntryStore, StoreError};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use xtask::postgres::{self, Cluster, Life};

@@ -8,7 +8,7 @@ use store::directory::conformance::{self, agent, all_of_it, own, report};
 use store::directory::{
     AgentChanges, DAY, DirectoryStore, Done, PostgresDirectoryOptions, Wish, open_postgres,
 };
-use store::{AgentStore as _, StoreError};
+use store::{EntryStore as _, StoreError};
 use xtask::postgres::Cable;
 
 use super::common::{cluster, cluster_to_stop, database, eventually, open};

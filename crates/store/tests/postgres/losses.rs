@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::AgentStore as _;
+use store::EntryStore as _;
 use store::postgres::{Follow, PostgresOptions, restored};
 
 use super::common::{cluster, database, eventually, insert, open, path, picture};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, Executor as _};
 use store::postgres::{PostgresOptions, PostgresStore};
-use store::{AgentStore, StoreError};
+use store::{EntryStore, StoreError};
 use xtask::postgres::Cable;
 
 use super::common::{cluster, cluster_to_stop, database, eventually, insert, open, picture, replace};

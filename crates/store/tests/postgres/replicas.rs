@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use store::postgres::Follow;
-use store::{AgentStore, StoreError};
+use store::{EntryStore, StoreError};
 
 use super::common::{cluster, database, eventually, insert, open, path, permit, picture, replace};
 

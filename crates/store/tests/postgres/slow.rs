@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use store::AgentStore as _;
+use store::EntryStore as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

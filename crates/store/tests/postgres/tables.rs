@@ -2,7 +2,7 @@
 
 use sqlx::{Connection as _, Executor as _};
 use store::postgres::{PostgresStore, migrate};
-use store::{AgentStore as _, StoreError};
+use store::{EntryStore as _, StoreError};
 
 use super::common::{cluster, database, insert, open, options, path};
 
@@ -14,7 +14,7 @@ pub(crate) async fn execute(url: &str, statement: String) {
 }
 
 async fn refusal(url: &str) -> String {
-    match PostgresStore::open(options(url, |options| options.migrate = false)).await {
+    match <PostgresStore>::open(options(url, |options| options.migrate = false)).await {
         Err(error @ StoreError::Unprepared { .. }) => error.to_string(),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("it was opened"),
@@ -44,7 +44,8 @@ async fn replicas_that_start_at_once_make_the_tables_once() {
         [("locked", store::postgres::Follow::Listen), ("unlocked", store::postgres::Follow::Poll)]
     {
         let url = database(&server, name).await;
-        let opening = (0..4).map(|_| tokio::spawn(PostgresStore::open(options(&url, |o| o.follow = follow))));
+        let opening =
+            (0..4).map(|_| tokio::spawn(<PostgresStore>::open(options(&url, |o| o.follow = follow))));
         for store in opening.collect::<Vec<_>>() {
             store.await.expect("no panic").expect("opened");
         }
@@ -55,7 +56,7 @@ async fn replicas_that_start_at_once_make_the_tables_once() {
 async fn no_error_shows_the_password() {
     let Some(server) = cluster().await else { return };
     let url = database(&server, "secret").await.replace("registry:", "registry:wrong");
-    let Err(error) = PostgresStore::open(options(&url, |_| {})).await else { panic!("it was opened") };
+    let Err(error) = <PostgresStore>::open(options(&url, |_| {})).await else { panic!("it was opened") };
     let said = format!("{error} {error:?}");
     assert!(said.contains("password authentication failed") && !said.contains("wrong"), "{said}");
 }

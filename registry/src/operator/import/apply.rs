@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use access::{Action, Permit, Policy, Principal, ScopeSet};
 use catalog::AgentEntry;
-use store::{AgentStore, StoreError};
+use store::{EntryStore, StoreError};
 use tokio::task::JoinSet;
 
 use super::plan::{Plan, Step};
@@ -28,7 +28,7 @@ struct Done {
 ///
 /// When the store cannot be written any more, the rest is left: what is there stays, and importing again
 /// goes on where this ended.
-pub(super) async fn apply(store: &Arc<dyn AgentStore>, plan: Plan) -> Report {
+pub(super) async fn apply(store: &Arc<dyn EntryStore<AgentEntry>>, plan: Plan) -> Report {
     let Plan { steps, mut report } = plan;
     let operator = Operator::new();
     (report.taken, report.replaced) = (0, 0);
@@ -55,7 +55,7 @@ pub(super) async fn apply(store: &Arc<dyn AgentStore>, plan: Plan) -> Report {
     report
 }
 
-async fn write(store: Arc<dyn AgentStore>, permit: Permit, step: Step) -> Done {
+async fn write(store: Arc<dyn EntryStore<AgentEntry>>, permit: Permit, step: Step) -> Done {
     let Step { place, entry, replaces } = step;
     let path = entry.path.to_string();
     let outcome = match &replaces {

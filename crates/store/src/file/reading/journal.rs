@@ -134,7 +134,7 @@ mod tests {
             let read = if *batch == 0 {
                 Err("damaged".to_owned())
             } else {
-                Ok(Recorded { batch: *batch, change, entry: None })
+                Ok(Recorded::<catalog::AgentEntry> { batch: *batch, change, entry: None })
             };
             (number, read)
         });

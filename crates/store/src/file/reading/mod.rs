@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use catalog::EntryPath;
+use catalog::{Entry, EntryPath};
 
 use self::journal::Journal;
 use super::files::Files;
@@ -16,9 +16,9 @@ use super::{history, replace, snapshot};
 use crate::{Catalogue, ChangeLog, HistoryLimits};
 
 /// Everything that was found in a folder.
-pub(super) struct Reading {
+pub(super) struct Reading<E: Entry> {
     /// What it comes to. With damage: everything that could still be read.
-    pub(super) catalogue: Catalogue,
+    pub(super) catalogue: Catalogue<E>,
     /// The journal that is to be continued: how many of its bytes are good.
     pub(super) journal: Option<u64>,
     /// Whether snapshot and journal do not simply go on as they are: the snapshot must be written anew
@@ -82,17 +82,17 @@ impl fmt::Display for Damage {
 }
 
 /// Reads everything at the time `now`. Only what is damaged is left out.
-pub(super) fn read(files: &Files, limits: HistoryLimits, now: u64) -> Reading {
+pub(super) fn read<E: Entry>(files: &Files, limits: HistoryLimits, now: u64) -> Reading<E> {
     let mut damage = Vec::new();
-    let (snapshot, faults) = snapshot::read(&files.state);
+    let (snapshot, faults) = snapshot::read::<E>(&files.state);
     damage.extend(faults.into_iter().map(|reason| Damage::at(&files.state, None, reason)));
-    let (log, history_fault) = match history::read(&files.history, limits) {
+    let (log, history_fault) = match history::read::<E>(&files.history, limits) {
         Ok(log) => (log, None),
         Err(fault) => (None, Some(fault)),
     };
     let folding = journal::read(&files.folding, false, &mut damage);
     let current = journal::read(&files.journal, true, &mut damage);
-    let journals: Vec<&Journal<Recorded>> = [&folding, &current].into_iter().flatten().collect();
+    let journals: Vec<&Journal<Recorded<E>>> = [&folding, &current].into_iter().flatten().collect();
     if damage.is_empty() {
         damage.extend(gap(files, &snapshot, &journals));
     }
@@ -144,7 +144,11 @@ pub(super) fn read(files: &Files, limits: HistoryLimits, now: u64) -> Reading {
 }
 
 /// Changes that neither the snapshot nor the journals hold.
-fn gap(files: &Files, snapshot: &snapshot::Snapshot, journals: &[&Journal<Recorded>]) -> Option<Damage> {
+fn gap<E: Entry>(
+    files: &Files,
+    snapshot: &snapshot::Snapshot<E>,
+    journals: &[&Journal<Recorded<E>>],
+) -> Option<Damage> {
     if let [folding, current] = journals
         && folding.end() != current.after
     {
@@ -164,14 +168,15 @@ fn gap(files: &Files, snapshot: &snapshot::Snapshot, journals: &[&Journal<Record
         &files.state,
         None,
         format!(
-            "{holds}, but {} goes on after change {begin}: put the newer agent_state.json back, or let \
+            "{holds}, but {} goes on after change {begin}: put the newer {}_state.json back, or let \
              `registry store repair` put both together",
-            files.journal.display()
+            files.journal.display(),
+            E::SINGULAR
         ),
     ))
 }
 
-fn take(catalogue: &mut Catalogue, base: u64, recorded: Recorded) {
+fn take<E: Entry>(catalogue: &mut Catalogue<E>, base: u64, recorded: Recorded<E>) {
     let number = recorded.change.number;
     if number > base {
         match recorded.entry {

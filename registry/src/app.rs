@@ -14,7 +14,7 @@ use crate::changes::Followers;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::indexing::Index;
-use crate::{Metrics, Seal};
+use crate::{Exchange, Metrics, Seal};
 
 /// Our name in the audit trail.
 const SERVER: &str = "registry";
@@ -33,6 +33,8 @@ pub struct App {
     pub max_lag: Option<Duration>,
     /// Who is calling.
     pub seal: Seal,
+    /// Where tokens for MCP servers are made.
+    pub exchange: Exchange,
     /// What the operator has loosened about cards.
     pub rules: CardRules,
     /// Where denied and changing requests are recorded.

@@ -12,6 +12,7 @@ use catalog::CardRules;
 use clap::{Parser, Subcommand};
 use search::{DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource};
 use token::Location;
+use url::Url;
 
 use crate::agents::EndpointRules;
 use crate::operator::StoreCommand;
@@ -60,6 +61,10 @@ pub struct Options {
     /// The same key set as a file, shared at set-up.
     #[arg(long, env = "REGISTRY_IDENTITY_KEYS_FILE")]
     identity_keys_file: Option<PathBuf>,
+    /// The auth-server's token endpoint, for MCP servers that take only tokens bound to them (http(s)://…/oauth/token).
+    /// Asked directly, not through the gateway.
+    #[arg(long, env = "REGISTRY_EXCHANGE_URL")]
+    exchange_url: Option<String>,
     /// Believe X-User and X-Scopes where no seal comes along. Only for gateways that cannot pass
     /// the seal: whoever reaches this port can then be anybody.
     #[arg(long, env = "REGISTRY_TRUST_PLAIN_HEADERS")]
@@ -185,6 +190,8 @@ pub struct Config {
     pub audit: AuditTo,
     /// How callers are recognised.
     pub identity_keys: IdentityKeys,
+    /// Where tokens for MCP servers are made.
+    pub exchange_url: Option<Url>,
     /// See the flag.
     pub trust_plain_headers: bool,
     /// The gateway's address without a slash at its end.
@@ -215,12 +222,13 @@ impl Config {
         let policy = policy(&options.policy, options.strict_policy, &mut faults);
         let keys = identity_keys(options, &mut faults);
         let public_url = options.public_url.trim_end_matches('/').to_owned();
-        if let Err(fault) = url::Url::parse(&public_url) {
+        if let Err(fault) = Url::parse(&public_url) {
             faults.push(format!("--public-url {public_url}: {fault}"));
         }
         if let Err(fault) = boot::log::check(&options.log) {
             faults.push(format!("--log: {fault}"));
         }
+        let exchange_url = exchange_url(options.exchange_url.as_deref(), &mut faults);
         let storage = options.storage.chosen(&options.state, &mut faults);
         let max_lag = options.storage.max_lag(&mut faults);
         match (listen, policy, keys, storage) {
@@ -233,6 +241,7 @@ impl Config {
                     strict_policy: options.strict_policy,
                     audit: options.audit.clone().unwrap_or_default(),
                     identity_keys,
+                    exchange_url,
                     public_url,
                     socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
                     unbounded: max_lag.is_none() && matches!(storage, Storage::Postgres { .. }),
@@ -270,6 +279,15 @@ fn policy(file: &std::path::Path, strict: bool, faults: &mut Vec<String>) -> Opt
             None
         }
     }
+}
+
+fn exchange_url(flag: Option<&str>, faults: &mut Vec<String>) -> Option<Url> {
+    let url = Url::parse(flag?).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if url.is_none() {
+        faults
+            .push("--exchange-url: must be an http or https URL: the auth-server's …/oauth/token".to_owned());
+    }
+    url
 }
 
 fn identity_keys(options: &Options, faults: &mut Vec<String>) -> Option<IdentityKeys> {

@@ -17,6 +17,7 @@ mod policy;
 mod routes;
 mod server;
 pub mod storage;
+mod upstream;
 
 pub use app::App;
 pub use changes::{FollowLimits, Followers};
@@ -25,3 +26,4 @@ pub use metrics::Metrics;
 pub use openapi::openapi_document;
 pub use routes::{endpoint, operators_endpoint};
 pub use server::{Bound, bind};
+pub use upstream::Exchange;

@@ -11,7 +11,7 @@ use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
 use registry::storage::Opened;
-use registry::{App, Bound, Followers, Metrics, Seal, bind, endpoint, operators_endpoint};
+use registry::{App, Bound, Exchange, Followers, Metrics, Seal, bind, endpoint, operators_endpoint};
 use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
 
 /// How long requests in flight may take after the signal to stop.
@@ -62,10 +62,12 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     let opened = config.storage.open(clock.clone()).await.map_err(|fault| fault.to_string())?;
     let Opened { agents, servers, index } = opened;
     let keys = identity_keys(config.identity_keys, &clock)?;
+    let exchange = Exchange::new(config.exchange_url, &config.public_url, clock.clone())?;
     let app = Arc::new(App {
         policy: LivePolicy::new(config.policy, config.strict_policy, (clock)()),
         audit: Audit::start(&config.audit).map_err(|fault| format!("--audit: {fault}"))?,
         seal: Seal::new(keys, config.trust_plain_headers),
+        exchange,
         rules: config.rules,
         endpoints: config.endpoints,
         public_url: config.public_url,

@@ -14,7 +14,7 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 use registry::agents::EndpointRules;
 use registry::indexing::Index;
-use registry::{App, Followers, Metrics, Seal, endpoint};
+use registry::{App, Exchange, Followers, Metrics, Seal, endpoint};
 use search::HashedWords;
 use serde_json::Value;
 use store::HistoryLimits;
@@ -138,6 +138,7 @@ impl World {
             index,
             max_lag: None,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),
+            exchange: Exchange::new(None, "http://localhost:8080", clock.clone()).expect("a client"),
             rules: CardRules::default(),
             endpoints: EndpointRules { allow_private: true },
             public_url: "http://localhost:8080".into(),

@@ -1,0 +1,32 @@
+"""What the packages do not show: the session's name, and a request by hand."""
+
+import os
+import sys
+
+import httpx2
+
+
+def headers(token=None):
+    token = token or os.environ.get("TOKEN")
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def watching(seen):
+    async def look(response):
+        if session := response.headers.get("mcp-session-id"):
+            seen["session"] = session
+
+    return look
+
+
+async def raw(method, session, token=None):
+    """One request of the older protocol, with this session's name."""
+    sent = {**headers(token), "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
+    sent["Mcp-Session-Id"] = session
+    async with httpx2.AsyncClient(timeout=30) as http:
+        if method in ("GET", "DELETE"):
+            async with http.stream(method, sys.argv[1], headers=sent) as answer:
+                return {"status": answer.status_code}
+        body = {"jsonrpc": "2.0", "id": "by-hand", "method": method, "params": {}}
+        async with http.stream("POST", sys.argv[1], headers=sent, json=body) as answer:
+            return {"status": answer.status_code}

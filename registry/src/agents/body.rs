@@ -1,7 +1,5 @@
 //! The wire types of agents.
 
-use std::sync::Arc;
-
 use access::Visibility;
 use catalog::{AgentEntry, EntryPath, Faults};
 use poem_openapi::{ApiResponse, Object, payload::Json};
@@ -9,11 +7,11 @@ use serde_json::{Map, Value};
 use store::Change;
 
 use super::card::AgentCard;
-use super::history::{History, Wish};
 use super::read::{Filter, Page};
 use crate::app::instant;
 use crate::body::{self, MAX_PAGE, Nullable, page_size};
 use crate::error::ApiError;
+use crate::history::{History, Wish};
 
 /// The answer to a registration, as the guide prints it.
 #[derive(Object)]
@@ -145,7 +143,7 @@ impl AgentList {
     }
 }
 
-/// Whether discovery is to find the agent.
+/// Whether discovery is to find the entry.
 #[derive(Object)]
 pub(crate) struct ToggleInput {
     enabled: bool,
@@ -153,7 +151,7 @@ pub(crate) struct ToggleInput {
 
 impl ToggleInput {
     /// The wish, wherever the client has put it.
-    pub(super) fn read(values: &Map<String, Value>) -> Result<bool, ApiError> {
+    pub(crate) fn read(values: &Map<String, Value>) -> Result<bool, ApiError> {
         let enabled = match values.get("enabled") {
             Some(Value::Bool(enabled)) => Some(*enabled),
             Some(Value::String(text)) => body::flag(text),
@@ -265,10 +263,10 @@ pub(crate) struct AgentHistory {
     total_count: u32,
 }
 
-/// One change of an agent.
+/// One change of an entry.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
-struct AgentChange {
+pub(crate) struct AgentChange {
     /// Its number in the order of all changes; send it as `before` for what came before.
     change: u64,
     /// When, RFC 3339, UTC.
@@ -285,9 +283,9 @@ struct AgentChange {
     etag: Option<String>,
 }
 
-impl AgentHistory {
-    pub(super) fn new(path: &EntryPath, history: &History) -> AgentHistory {
-        let change = |change: &Arc<Change>| AgentChange {
+impl AgentChange {
+    pub(crate) fn new(change: &Change) -> AgentChange {
+        AgentChange {
             change: change.number,
             at: instant(change.at),
             by: change.by.clone(),
@@ -295,10 +293,15 @@ impl AgentHistory {
             what: change.what.name().to_owned(),
             fields: change.fields.clone(),
             etag: change.etag.clone(),
-        };
+        }
+    }
+}
+
+impl AgentHistory {
+    pub(super) fn new(path: &EntryPath, history: &History) -> AgentHistory {
         AgentHistory {
             path: path.to_string(),
-            changes: history.changes.iter().map(change).collect(),
+            changes: history.changes.iter().map(|change| AgentChange::new(change)).collect(),
             total_count: u32::try_from(history.total).unwrap_or(u32::MAX),
         }
     }
@@ -337,19 +340,24 @@ pub(super) fn filter(
         }
         known
     });
-    let cursor = cursor.and_then(|path| {
-        EntryPath::parse(&path)
-            .map_err(|_| faults.add("cursor", "must be the next_cursor of the page before"))
-            .ok()
-    });
+    let cursor = cursor_path(cursor, &mut faults);
     // Callers who know no paging see everything up to there.
     let limit = page_size(limit, MAX_PAGE, &mut faults);
     let query = query.filter(|query| !query.is_empty());
     Ok(faults.or(Filter { query, enabled_only, visibility, tag, cursor, limit })?)
 }
 
+/// Reads where the page before has ended.
+pub(crate) fn cursor_path(cursor: Option<String>, faults: &mut Faults) -> Option<EntryPath> {
+    let read = |path: String| {
+        let fault = |_| faults.add("cursor", "must be the next_cursor of the page before");
+        EntryPath::parse(&path).map_err(fault).ok()
+    };
+    cursor.and_then(read)
+}
+
 /// Reads which part of a history is wanted.
-pub(super) fn history_wish(before: Option<u64>, limit: Option<u32>) -> Result<Wish, ApiError> {
+pub(crate) fn history_wish(before: Option<u64>, limit: Option<u32>) -> Result<Wish, ApiError> {
     let mut faults = Faults::default();
     let limit = page_size(limit, USUAL_HISTORY, &mut faults);
     Ok(faults.or(Wish { before, limit })?)

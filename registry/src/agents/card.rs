@@ -7,7 +7,9 @@ use poem::{IntoResponse, Response};
 use poem_openapi::payload::Payload;
 use poem_openapi::registry::{MetaSchema, MetaSchemaRef, Registry};
 use poem_openapi::types::Type;
-use serde_json::{Value, json};
+use serde_json::json;
+
+use crate::document::{described, list, open, open_answer, open_item, open_object, text};
 
 /// A whole card as it is kept, sent as the bytes it is.
 pub(crate) struct AgentCard(pub(crate) Arc<str>);
@@ -15,85 +17,22 @@ pub(crate) struct AgentCard(pub(crate) Arc<str>);
 /// Documents the body of a change: the fields of a card, none of them required.
 pub(crate) struct AgentCardChange;
 
-/// An open object in the document, under its own name.
-macro_rules! open_object {
-    ($name:ident, $description:literal, $required:expr) => {
-        impl Type for $name {
-            const IS_REQUIRED: bool = true;
-            type RawValueType = Self;
-            type RawElementValueType = Self;
-
-            fn name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn schema_ref() -> MetaSchemaRef {
-                MetaSchemaRef::Reference(stringify!($name).to_owned())
-            }
-
-            fn register(registry: &mut Registry) {
-                registry.create_schema::<$name, _>(stringify!($name).to_owned(), |_| MetaSchema {
-                    description: Some($description),
-                    required: $required.to_vec(),
-                    properties: properties(),
-                    additional_properties: Some(any()),
-                    ..MetaSchema::new("object")
-                });
-            }
-
-            fn as_raw_value(&self) -> Option<&Self> {
-                Some(self)
-            }
-
-            fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
-                Box::new(std::iter::once(self))
-            }
-        }
-    };
-}
-
 open_object!(
     AgentCard,
     "An agent card. snake_case and camelCase keys are read; unknown keys are kept and come back.",
-    ["name", "description", "url"]
+    ["name", "description", "url"],
+    properties()
 );
 open_object!(
     AgentCardChange,
     "Fields of an agent card that are to change; fields that are left out stay as they are.",
-    []
+    [],
+    properties()
 );
-
-impl Payload for AgentCard {
-    const CONTENT_TYPE: &'static str = "application/json";
-
-    fn schema_ref() -> MetaSchemaRef {
-        <AgentCard as Type>::schema_ref()
-    }
-
-    fn register(registry: &mut Registry) {
-        <AgentCard as Type>::register(registry);
-    }
-}
-
-impl IntoResponse for AgentCard {
-    fn into_response(self) -> Response {
-        Response::builder().content_type(AgentCard::CONTENT_TYPE).body(self.0.to_string())
-    }
-}
-
-fn any() -> Box<MetaSchemaRef> {
-    Box::new(MetaSchemaRef::Inline(Box::new(MetaSchema::ANY)))
-}
+open_answer!(AgentCard);
 
 /// The documented fields of a card; others are kept as they come.
 fn properties() -> Vec<(&'static str, MetaSchemaRef)> {
-    let text = |example: &str| with_example(MetaSchema::new("string"), json!(example));
-    let list = |items: MetaSchema, example: Value| {
-        let items = Some(Box::new(MetaSchemaRef::Inline(Box::new(items))));
-        with_example(MetaSchema { items, ..MetaSchema::new("array") }, example)
-    };
-    let open_item = || MetaSchema { additional_properties: Some(any()), ..MetaSchema::new("object") };
-    let open = |example: Value| with_example(open_item(), example);
     let skill = json!({"id": "review-python-code", "name": "Review Python Code",
         "description": "Performs static analysis on Python source code", "tags": ["python"]});
     vec![
@@ -128,12 +67,4 @@ fn properties() -> Vec<(&'static str, MetaSchemaRef)> {
         ("registered_by", text("service-account-mcp-gateway-m2m")),
         ("updated_at", text("2025-11-09T10:35:00Z")),
     ]
-}
-
-fn with_example(schema: MetaSchema, example: Value) -> MetaSchemaRef {
-    MetaSchemaRef::Inline(Box::new(MetaSchema { example: Some(example), ..schema }))
-}
-
-fn described(schema: MetaSchema, description: &'static str, example: Value) -> MetaSchemaRef {
-    with_example(MetaSchema { description: Some(description), ..schema }, example)
 }

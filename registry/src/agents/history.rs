@@ -1,44 +1,22 @@
 //! Who has changed an agent, when, and what.
 
-use std::sync::Arc;
-
 use access::Action;
 use catalog::EntryPath;
-use store::Change;
 
 use super::read;
 use crate::App;
-use crate::changes::lives;
 use crate::error::ApiError;
+use crate::history::{History, Wish, told};
 use crate::identity::Caller;
 
-/// Which part of it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wish {
-    /// Only changes with a smaller number.
-    pub(crate) before: Option<u64>,
-    pub(crate) limit: usize,
-}
-
-/// A part of it.
-pub(crate) struct History {
-    /// The latest first.
-    pub(crate) changes: Vec<Arc<Change>>,
-    /// How many are remembered for the caller in all.
-    pub(crate) total: usize,
-}
-
-/// The history at a path, as far as the caller may read the entries that have lived there: the one of now,
-/// and each that is gone by what it was at its end. One that he may not read is as if it had never been.
+/// The history at a path; where nothing may be told, the answer is that of reading the agent.
 pub(crate) fn history(app: &App, caller: &Caller, path: &EntryPath, wish: Wish) -> Result<History, ApiError> {
-    let picture = app.picture()?;
-    let view = caller.view(Action::GetAgent);
-    let told = lives(&picture, path).filter(|(_, life)| life.is_some_and(|resource| view.sees(resource)));
-    let told: Vec<Arc<Change>> = told.map(|(change, _)| change.clone()).collect();
-    if told.is_empty() {
-        read::get(app, caller, path)?;
+    let told = told(&*app.picture()?, &caller.view(Action::GetAgent), path, wish);
+    match told {
+        Some(history) => Ok(history),
+        None => {
+            read::get(app, caller, path)?;
+            Ok(History { changes: Vec::new(), total: 0 })
+        }
     }
-    let total = told.len();
-    let wanted = told.into_iter().filter(|change| wish.before.is_none_or(|before| change.number < before));
-    Ok(History { changes: wanted.take(wish.limit).collect(), total })
 }

@@ -2,13 +2,11 @@
 
 mod body;
 mod card;
-mod conditions;
 mod endpoint;
 mod history;
 mod publish;
 mod read;
 mod remove;
-mod settle;
 mod toggle;
 mod update;
 pub(crate) mod url;
@@ -26,13 +24,13 @@ use self::body::{
     Registered, RemoveAnswer, ToggleAnswer, ToggleInput, Toggled,
 };
 use self::card::{AgentCard, AgentCardChange};
-use self::conditions::IfMatch;
 pub use self::endpoint::EndpointRules;
 use self::update::Change;
-use crate::App;
 use crate::body::{Flag, Inputs, Lines, Submitted};
+use crate::conditions::IfMatch;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::{App, conditions};
 
 /// Groups of operations in the document.
 #[derive(Tags)]

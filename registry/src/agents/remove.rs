@@ -3,12 +3,12 @@
 use access::Action;
 use catalog::EntryPath;
 
-use super::conditions::IfMatch;
 use super::read::permitted;
-use super::settle::{Tried, settle};
 use crate::App;
+use crate::conditions::IfMatch;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::settle::{Tried, settle};
 
 /// Removes the agent at a path; nothing of it stays findable.
 pub(crate) async fn remove(

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use access::Action;
 use catalog::{AgentEntry, EntryPath};
 
-use super::conditions::IfMatch;
 use super::read::permitted;
-use super::settle::{Tried, settle};
 use crate::App;
+use crate::conditions::IfMatch;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::settle::{Tried, settle};
 
 /// Makes an agent found by discovery, or not.
 pub(crate) async fn toggle(

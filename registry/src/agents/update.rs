@@ -6,13 +6,13 @@ use access::Action;
 use catalog::{AgentDraft, AgentEntry, EntryPath, TrustLevel};
 use serde_json::{Map, Value};
 
-use super::conditions::IfMatch;
 use super::publish::{check_trust, registrant};
 use super::read::permitted;
-use super::settle::{Tried, settle};
 use crate::App;
+use crate::conditions::IfMatch;
 use crate::error::ApiError;
 use crate::identity::Caller;
+use crate::settle::{Tried, settle};
 
 /// How a submitted card changes the stored one.
 #[derive(Clone, Copy, Debug)]

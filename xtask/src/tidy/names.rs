@@ -27,6 +27,8 @@ const SKINS: [Skin; 4] = [
             "server.rs",
             "health.rs",
             "agents/card.rs",
+            "document.rs",
+            "servers/card.rs",
             "gateway/forward.rs",
         ],
     },

@@ -38,6 +38,8 @@ fn every_fault_has_its_field() {
         (json!({"proxy_pass_url": "https://u:p@example.com/"}), "proxy_pass_url", "password"),
         (json!({"proxy_pass_url": "https://example.com/?key=1"}), "proxy_pass_url", "headers"),
         (json!({"proxy_pass_url": "https://example.com/#x"}), "proxy_pass_url", "fragment"),
+        (json!({"proxy_pass_url": "https://169.254.169.254/"}), "proxy_pass_url", "never called"),
+        (json!({"proxy_pass_url": "https://[fe80::1]/"}), "proxy_pass_url", "never called"),
         (json!({"path": "/a/b"}), "path", "one name"),
         (json!({"path": "//a"}), "path", "one name"),
         (json!({"path": "/registry"}), "path", "taken"),

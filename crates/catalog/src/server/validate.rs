@@ -1,8 +1,12 @@
 //! What is wrong with a submitted server.
 
+use std::net::IpAddr;
+
 use serde_json::{Map, Value};
+use url::Host;
 
 use super::{limits, transports};
+use crate::address::is_never_called;
 use crate::fields::{string_list, text};
 use crate::place::ServerName;
 use crate::validate::{MAX_CARD_BYTES, flag, optional_text, web_address};
@@ -61,6 +65,15 @@ pub(super) fn check(card: &Map<String, Value>, rules: CardRules, faults: &mut Fa
 fn check_address(address: &str, rules: CardRules, faults: &mut Faults) {
     const FIELD: &str = "proxy_pass_url";
     let Some(url) = web_address(address, FIELD, rules, faults) else { return };
+    let literal = match url.host() {
+        Some(Host::Ipv4(ip)) => Some(IpAddr::from(ip)),
+        Some(Host::Ipv6(ip)) => Some(IpAddr::from(ip)),
+        Some(Host::Domain(_)) | None => None,
+    };
+    // A name is judged by what it leads to, each time right before the connection is made.
+    if literal.is_some_and(is_never_called) {
+        faults.add(FIELD, "is an address that is never called from here");
+    }
     if url.fragment().is_some() {
         faults.add(FIELD, "must not have a fragment: it is never sent");
     }

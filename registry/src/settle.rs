@@ -6,11 +6,11 @@ use std::pin::Pin;
 use catalog::Entry;
 use store::EntryStore;
 
-use super::conditions::IfMatch;
+use crate::conditions::IfMatch;
 use crate::error::ApiError;
 
 /// What came of one try.
-pub(super) enum Tried<T> {
+pub(crate) enum Tried<T> {
     /// It is kept.
     Kept(T),
     /// By the picture there was nothing to do.
@@ -25,7 +25,7 @@ type Trying<'a, T> = Pin<Box<dyn Future<Output = Result<Tried<T>, ApiError>> + S
 ///
 /// A race that is lost without a condition is run again: the caller wants his change on whatever is there.
 /// Each loss is another writer's success, so this ends.
-pub(super) async fn settle<'a, E: Entry, T>(
+pub(crate) async fn settle<'a, E: Entry, T>(
     store: &dyn EntryStore<E>,
     if_match: &IfMatch,
     attempt: impl Fn() -> Trying<'a, T>,

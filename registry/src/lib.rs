@@ -22,7 +22,7 @@ mod routes;
 mod server;
 mod settle;
 pub mod storage;
-mod upstream;
+pub mod upstream;
 
 pub use app::App;
 pub use changes::{FollowLimits, Followers};
@@ -32,4 +32,4 @@ pub use metrics::Metrics;
 pub use openapi::openapi_document;
 pub use routes::{endpoint, operators_endpoint};
 pub use server::{Bound, bind};
-pub use upstream::Exchange;
+pub use upstream::{Exchange, UpstreamRules, Upstreams};

@@ -14,7 +14,7 @@ use crate::changes::Followers;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::indexing::Index;
-use crate::{Exchange, Metrics, Seal};
+use crate::{Exchange, GatewayRules, Metrics, Seal, Upstreams};
 
 /// Our name in the audit trail.
 const SERVER: &str = "registry";
@@ -35,6 +35,10 @@ pub struct App {
     pub seal: Seal,
     /// Where tokens for MCP servers are made.
     pub exchange: Exchange,
+    /// How MCP servers are called.
+    pub upstreams: Upstreams,
+    /// What the gateway to them takes.
+    pub gateway: GatewayRules,
     /// What the operator has loosened about cards.
     pub rules: CardRules,
     /// Where denied and changing requests are recorded.

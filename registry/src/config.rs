@@ -9,7 +9,7 @@ use access::Policy;
 use boot::audit::AuditTo;
 use boot::log::LogFormat;
 use catalog::CardRules;
-use clap::{Parser, Subcommand};
+use clap::{ArgAction, Parser, Subcommand};
 use search::{DEFAULT_REPOSITORY, DEFAULT_REVISION, ModelSource};
 use token::Location;
 use url::Url;
@@ -17,6 +17,7 @@ use url::Url;
 use crate::agents::EndpointRules;
 use crate::operator::StoreCommand;
 use crate::storage::{Storage, StorageOptions};
+use crate::{GatewayRules, UpstreamRules};
 
 /// The agent registry.
 ///
@@ -65,6 +66,13 @@ pub struct Options {
     /// Asked directly, not through the gateway.
     #[arg(long, env = "REGISTRY_EXCHANGE_URL")]
     exchange_url: Option<String>,
+    /// Call MCP servers on loopback and in private networks, where they usually are. Link-local addresses (a
+    /// cloud's metadata) are never called.
+    #[arg(long, env = "REGISTRY_UPSTREAM_PRIVATE", default_value_t = true, action = ArgAction::Set)]
+    upstream_private: bool,
+    /// The longest body that the gateway to MCP servers takes, in bytes.
+    #[arg(long, env = "REGISTRY_MCP_MAX_BODY", default_value_t = GatewayRules::default().max_body)]
+    mcp_max_body: usize,
     /// Believe X-User and X-Scopes where no seal comes along. Only for gateways that cannot pass
     /// the seal: whoever reaches this port can then be anybody.
     #[arg(long, env = "REGISTRY_TRUST_PLAIN_HEADERS")]
@@ -192,6 +200,10 @@ pub struct Config {
     pub identity_keys: IdentityKeys,
     /// Where tokens for MCP servers are made.
     pub exchange_url: Option<Url>,
+    /// Which MCP servers may be called.
+    pub upstreams: UpstreamRules,
+    /// What the gateway to them takes.
+    pub gateway: GatewayRules,
     /// See the flag.
     pub trust_plain_headers: bool,
     /// The gateway's address without a slash at its end.
@@ -242,6 +254,8 @@ impl Config {
                     audit: options.audit.clone().unwrap_or_default(),
                     identity_keys,
                     exchange_url,
+                    upstreams: UpstreamRules { allow_private: options.upstream_private },
+                    gateway: GatewayRules { max_body: options.mcp_max_body },
                     public_url,
                     socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
                     unbounded: max_lag.is_none() && matches!(storage, Storage::Postgres { .. }),

@@ -9,6 +9,7 @@ pub mod config;
 pub mod discover;
 mod document;
 mod error;
+mod gateway;
 mod health;
 mod history;
 mod identity;
@@ -26,6 +27,7 @@ pub mod upstream;
 
 pub use app::App;
 pub use changes::{FollowLimits, Followers};
+pub use gateway::GatewayRules;
 pub use identity::Seal;
 pub use keyring::Keyring;
 pub use metrics::Metrics;

@@ -11,7 +11,9 @@ use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
 use registry::storage::Opened;
-use registry::{App, Bound, Exchange, Followers, Metrics, Seal, bind, endpoint, operators_endpoint};
+use registry::{
+    App, Bound, Exchange, Followers, Metrics, Seal, Upstreams, bind, endpoint, operators_endpoint,
+};
 use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
 
 /// How long requests in flight may take after the signal to stop.
@@ -68,6 +70,8 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         audit: Audit::start(&config.audit).map_err(|fault| format!("--audit: {fault}"))?,
         seal: Seal::new(keys, config.trust_plain_headers),
         exchange,
+        upstreams: Upstreams::new(config.upstreams)?,
+        gateway: config.gateway,
         rules: config.rules,
         endpoints: config.endpoints,
         public_url: config.public_url,

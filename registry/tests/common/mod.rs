@@ -14,7 +14,7 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 use registry::agents::EndpointRules;
 use registry::indexing::Index;
-use registry::{App, Exchange, Followers, Metrics, Seal, endpoint};
+use registry::{App, Exchange, Followers, GatewayRules, Metrics, Seal, UpstreamRules, Upstreams, endpoint};
 use search::HashedWords;
 use serde_json::Value;
 use store::HistoryLimits;
@@ -139,6 +139,8 @@ impl World {
             max_lag: None,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),
             exchange: Exchange::new(None, "http://localhost:8080", clock.clone()).expect("a client"),
+            upstreams: Upstreams::new(UpstreamRules::default()).expect("a client"),
+            gateway: GatewayRules::default(),
             rules: CardRules::default(),
             endpoints: EndpointRules { allow_private: true },
             public_url: "http://localhost:8080".into(),

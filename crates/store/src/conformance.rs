@@ -187,7 +187,11 @@ async fn callers_who_hang_up<E: Specimen, S: EntryStore<E> + 'static>(store: S) 
     Arc::into_inner(store).expect("nobody else is left")
 }
 
-fn path(text: &str) -> EntryPath {
+/// A path.
+///
+/// # Panics
+/// When it is none.
+pub fn path(text: &str) -> EntryPath {
     EntryPath::parse(text).expect("a path")
 }
 
@@ -228,7 +232,11 @@ fn with<E: Specimen>(at: &str, name: &str, value: Value) -> E {
     E::from_card(path(at), card).expect("an entry")
 }
 
-fn entry<E: Specimen>(at: &str, description: &str) -> E {
+/// A small entry.
+///
+/// # Panics
+/// When its kind cannot live there.
+pub fn entry<E: Specimen>(at: &str, description: &str) -> E {
     with(at, "description", json!(description))
 }
 
@@ -243,7 +251,11 @@ fn toggled<E: Specimen>(entry: &E) -> E {
     E::from_card(entry.path().clone(), card).expect("an entry")
 }
 
-fn permit<E: Specimen>(write: WriteKind, at: &str) -> Permit {
+/// A permit for one write, given to `me`.
+///
+/// # Panics
+/// Never: who it is given to may do everything.
+pub fn permit<E: Specimen>(write: WriteKind, at: &str) -> Permit {
     let (scope, policy) = E::MASTER;
     let policy = Policy::parse(policy).expect("a policy");
     let master = Principal {

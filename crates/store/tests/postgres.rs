@@ -11,25 +11,28 @@ mod losses;
 mod outage;
 #[path = "postgres/replicas.rs"]
 mod replicas;
-mod samples;
 #[path = "postgres/slow.rs"]
 mod slow;
 #[path = "postgres/tables.rs"]
 mod tables;
 
+use catalog::{AgentEntry, ServerEntry};
 use store::conformance;
-use store::postgres::Follow;
+use store::postgres::{Follow, PostgresOptions};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_every_promise() {
     let Some(cluster) = common::cluster().await else { return };
     let url = common::database(&cluster, "promises").await;
-    conformance::all(|| async { common::open(&url, |_| {}).await }).await;
+    conformance::all(|| common::open_kind::<AgentEntry>(&url, |_| {})).await;
+    conformance::all(|| common::open_kind::<ServerEntry>(&url, |_| {})).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_every_promise_without_notifications() {
     let Some(cluster) = common::cluster().await else { return };
     let url = common::database(&cluster, "polling").await;
-    conformance::all(|| async { common::open(&url, |options| options.follow = Follow::Poll).await }).await;
+    let poll = |options: &mut PostgresOptions| options.follow = Follow::Poll;
+    conformance::all(|| common::open_kind::<AgentEntry>(&url, poll)).await;
+    conformance::all(|| common::open_kind::<ServerEntry>(&url, poll)).await;
 }

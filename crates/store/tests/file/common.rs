@@ -5,12 +5,17 @@ use std::sync::Arc;
 
 use access::Action;
 use store::file::{FileStore, Folder};
-use store::{EntryStore, HistoryLimits, StoreError};
+use store::{EntryStore, HistoryLimits, Kept, StoreError};
 
 pub(crate) use crate::samples::{entry, path, permit};
 
+/// The agents.
 pub(crate) fn open(folder: &Path) -> Result<FileStore, StoreError> {
-    FileStore::open(&Folder::lock(folder)?, Arc::new(|| 1_800_000_000), HistoryLimits::default())
+    open_kind(&Folder::lock(folder)?)
+}
+
+pub(crate) fn open_kind<E: Kept>(folder: &Folder) -> Result<FileStore<E>, StoreError> {
+    FileStore::open(folder, Arc::new(|| 1_800_000_000), HistoryLimits::default())
 }
 
 pub(crate) async fn insert(store: &FileStore, at: &str, description: &str) -> Result<(), StoreError> {

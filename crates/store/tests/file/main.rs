@@ -2,14 +2,16 @@
 
 mod common;
 mod journal;
-#[path = "../samples/mod.rs"]
+mod kinds;
 mod samples;
 
 use std::path::Path;
 
+use catalog::{AgentEntry, ServerEntry};
+use store::file::Folder;
 use store::{EntryStore, StoreError, conformance};
 
-use self::common::open;
+use self::common::{open, open_kind};
 
 fn state(folder: &Path, text: &str) {
     std::fs::write(folder.join("agent_state.json"), text).expect("written");
@@ -18,7 +20,10 @@ fn state(folder: &Path, text: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn keeps_every_promise() {
     let folder = tempfile::tempdir().expect("a folder");
-    conformance::all(|| async { open(folder.path()).expect("opened") }).await;
+    let folder = || Folder::lock(folder.path()).expect("free");
+    conformance::all(|| async { open_kind::<AgentEntry>(&folder()).expect("opened") }).await;
+    // Beside the agents, in the same folder.
+    conformance::all(|| async { open_kind::<ServerEntry>(&folder()).expect("opened") }).await;
 }
 
 #[test]

@@ -4,15 +4,15 @@ use std::io::Write as _;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use access::Action;
-use catalog::AgentEntry;
+use catalog::{AgentEntry, WriteKind};
+use store::conformance::{self, Specimen};
 use store::postgres::{PostgresOptions, PostgresStore};
-use store::{EntryStore, StoreError};
+use store::{EntryStore, Kept, StoreError};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use xtask::postgres::{self, Cluster, Life};
 
-pub(crate) use crate::samples::{entry, path, permit};
+pub(crate) use store::conformance::path;
 
 /// A running cluster in a folder of its own.
 pub(crate) struct Server {
@@ -66,30 +66,41 @@ pub(crate) fn options(url: &str, adjust: impl FnOnce(&mut PostgresOptions)) -> P
     options
 }
 
+/// The agents.
 pub(crate) async fn open(url: &str, adjust: impl FnOnce(&mut PostgresOptions)) -> PostgresStore {
+    open_kind::<AgentEntry>(url, adjust).await
+}
+
+/// A kind: every test that speaks of kinds is run with both.
+pub(crate) async fn open_kind<E: Kept>(
+    url: &str,
+    adjust: impl FnOnce(&mut PostgresOptions),
+) -> PostgresStore<E> {
     PostgresStore::open(options(url, adjust)).await.expect("opened")
 }
 
-pub(crate) async fn insert(
-    store: &PostgresStore,
+pub(crate) async fn insert<E: Kept + Specimen>(
+    store: &PostgresStore<E>,
     at: &str,
     description: &str,
-) -> Result<Arc<AgentEntry>, StoreError> {
-    store.insert(&permit(Action::PublishAgent, at), entry(at, description)).await
+) -> Result<Arc<E>, StoreError> {
+    let permit = conformance::permit::<E>(WriteKind::Insert, at);
+    store.insert(&permit, conformance::entry(at, description)).await
 }
 
-pub(crate) async fn replace(
-    store: &PostgresStore,
+pub(crate) async fn replace<E: Kept + Specimen>(
+    store: &PostgresStore<E>,
     at: &str,
     tag: &str,
     description: &str,
-) -> Result<Arc<AgentEntry>, StoreError> {
-    store.replace(&permit(Action::ModifyAgent, at), tag, entry(at, description)).await
+) -> Result<Arc<E>, StoreError> {
+    let permit = conformance::permit::<E>(WriteKind::Replace, at);
+    store.replace(&permit, tag, conformance::entry(at, description)).await
 }
 
 /// Every path with its tag.
-pub(crate) fn picture(store: &PostgresStore) -> Vec<(String, String)> {
-    store.catalogue().iter().map(|entry| (entry.path.to_string(), entry.etag.clone())).collect()
+pub(crate) fn picture<E: Kept>(store: &PostgresStore<E>) -> Vec<(String, String)> {
+    store.catalogue().iter().map(|entry| (entry.path().to_string(), entry.etag().to_owned())).collect()
 }
 
 /// Asks until it is so; fails when it never is.

@@ -396,6 +396,7 @@ async fn registries_of_the_step_before_serve_on() {
     let Some(server) = cluster().await else { return };
     let url = database(&server, "steps").await;
     let registry = open(&url, |_| {}).await;
+    super::tables::back_before_servers(&url).await;
     execute(&url, "DROP TABLE directory_events, directory_counter, directory_snapshot".to_owned()).await;
     execute(&url, "DELETE FROM _sqlx_migrations WHERE version = 3".to_owned()).await;
     let refused = open_postgres(options(&url, |options| options.migrate = false)).await;

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use catalog::ServerEntry;
 use store::EntryStore as _;
 use store::postgres::{Follow, PostgresOptions, restored};
 
-use super::common::{cluster, database, eventually, insert, open, path, picture};
+use super::common::{cluster, database, eventually, insert, open, open_kind, path, picture};
 use super::tables::execute;
 
 /// Takes the database back to its first two changes.
@@ -71,9 +72,15 @@ async fn after_a_restore_everybody_begins_anew() {
     five(&store, "/a").await;
     back(&url).await;
     let place = url.parse().expect("a URL");
+    let servers =
+        open_kind::<ServerEntry>(&url, |options| options.interval = Duration::from_secs(3600)).await;
+    insert(&servers, "/a", "x").await.expect("kept");
     let number = restored(&place, Follow::Listen, 1_800_000_000).await.expect("restored");
     assert!(number >= 1_800_000_000 << 10);
     eventually("it is told", || store.catalogue().changes().last() == number).await;
+    eventually("so are those of servers", || servers.catalogue().changes().last() >= number).await;
+    assert!(servers.catalogue().changes().since(1).is_none(), "they begin anew, too");
+    assert_eq!(picture(&servers).len(), 1);
     insert(&store, "/b", "x").await.expect("kept");
     for store in [&store, &open(&url, blind).await] {
         assert_eq!(picture(store).len(), 3);

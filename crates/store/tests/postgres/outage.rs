@@ -2,19 +2,23 @@
 
 use std::time::{Duration, Instant};
 
+use catalog::{AgentEntry, ServerEntry};
 use sqlx::{Connection as _, Executor as _};
+use store::conformance::Specimen;
 use store::postgres::{PostgresOptions, PostgresStore};
-use store::{EntryStore, StoreError};
+use store::{EntryStore, Kept, StoreError};
 use xtask::postgres::Cable;
 
-use super::common::{cluster, cluster_to_stop, database, eventually, insert, open, picture, replace};
+use super::common::{
+    cluster, cluster_to_stop, database, eventually, insert, open, open_kind, picture, replace,
+};
 
 /// A second is enough between two processes of one machine.
 fn hasty(options: &mut PostgresOptions) {
     options.patience = Duration::from_secs(1);
 }
 
-async fn refused(store: &PostgresStore, at: &str) {
+async fn refused<E: Kept + Specimen>(store: &PostgresStore<E>, at: &str) {
     let asked = Instant::now();
     let answer = insert(store, at, "x").await;
     assert!(matches!(&answer, Err(StoreError::Unavailable { .. })), "{answer:?}");
@@ -27,8 +31,10 @@ async fn refused(store: &PostgresStore, at: &str) {
 async fn a_stopped_database_and_its_return() {
     let Some(server) = cluster_to_stop().await else { return };
     let url = database(&server, "outage").await;
-    let store = open(&url, hasty).await;
+    // Both kinds have connections of their own.
+    let (store, servers) = (open(&url, hasty).await, open_kind::<ServerEntry>(&url, hasty).await);
     insert(&store, "/a", "before").await.expect("kept");
+    insert(&servers, "/a", "before").await.expect("kept");
     for round in 0..2 {
         let mut cluster = server.cluster.lock().await;
         if round == 0 {
@@ -36,31 +42,45 @@ async fn a_stopped_database_and_its_return() {
         } else {
             cluster.kill();
         }
-        let before = picture(&store);
+        let before = (picture(&store), picture(&servers));
         if round == 0 {
             refused(&store, "/b").await;
+            refused(&servers, "/b").await;
         }
         // Without their parent, Postgres' processes end a moment later.
-        eventually("it is known", || store.status().fault.is_some()).await;
+        let (of_agents, of_servers) = (|| store.status(), || servers.status());
+        eventually("it is known", || of_agents().fault.is_some() && of_servers().fault.is_some()).await;
         refused(&store, "/b").await;
-        assert_eq!(picture(&store), before, "reads go on");
-        eventually("the lag grows", || store.status().lag > Duration::from_secs(1)).await;
+        refused(&servers, "/b").await;
+        assert_eq!((picture(&store), picture(&servers)), before, "reads go on");
+        let second = Duration::from_secs(1);
+        eventually("the lag grows", || of_agents().lag > second && of_servers().lag > second).await;
         cluster.start_again().await.expect("postgres starts");
         drop(cluster);
-        eventually("it is well again", || store.status().fault.is_none()).await;
+        eventually("it is well again", || of_agents().and(of_servers()).fault.is_none()).await;
         insert(&store, &format!("/after/{round}"), "x").await.expect("kept");
-        eventually("the lag is short", || store.status().lag < Duration::from_secs(1)).await;
+        insert(&servers, &format!("/after-{round}"), "x").await.expect("kept");
+        eventually("the lag is short", || of_agents().and(of_servers()).lag < second).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partition_of_one_of_two() {
+    partition::<AgentEntry>("outage_of_one").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_of_one_of_two_with_servers() {
+    partition::<ServerEntry>("outage_of_servers").await;
+}
+
+async fn partition<E: Kept + Specimen>(name: &str) {
     let Some(server) = cluster().await else { return };
-    let url = database(&server, "outage_of_one").await;
+    let url = database(&server, name).await;
     let address = server.cluster.lock().await.address();
     let cable = Cable::to(address).await.expect("a cable");
-    let through = server.cluster.lock().await.url_through(&cable, "outage_of_one");
-    let (far, near) = (open(&through, hasty).await, open(&url, hasty).await);
+    let through = server.cluster.lock().await.url_through(&cable, name);
+    let (far, near) = (open_kind::<E>(&through, hasty).await, open_kind::<E>(&url, hasty).await);
     insert(&near, "/a", "x").await.expect("kept");
     eventually("it arrives", || picture(&far) == picture(&near)).await;
     for round in 0..2 {
@@ -78,9 +98,9 @@ async fn a_partition_of_one_of_two() {
         );
         for number in 0..20 {
             // Its patience is shorter than the time for which a lock of who is cut off would be held.
-            insert(&near, &format!("/near/{round}/{number}"), "x").await.expect("the other one writes on");
+            insert(&near, &format!("/near-{round}-{number}"), "x").await.expect("the other one writes on");
         }
-        let tag = near.catalogue().iter().next().expect("there").etag.clone();
+        let tag = near.catalogue().iter().next().expect("there").etag().to_owned();
         replace(&near, "/a", &tag, &format!("y{round}")).await.expect("replaced");
         let behind = picture(&far);
         assert!(behind.len() < picture(&near).len(), "it shows what it knows");
@@ -92,7 +112,7 @@ async fn a_partition_of_one_of_two() {
         })
         .await;
         eventually("it writes again", || far.status().fault.is_none()).await;
-        insert(&far, &format!("/again/{round}"), "x").await.expect("kept");
+        insert(&far, &format!("/again-{round}"), "x").await.expect("kept");
         eventually("for all", || picture(&far) == picture(&near)).await;
     }
 }

@@ -4,65 +4,77 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use catalog::{AgentEntry, ServerEntry, WriteKind};
+use store::conformance::{self, Specimen};
 use store::postgres::Follow;
-use store::{EntryStore, StoreError};
+use store::{EntryStore, Kept, StoreError};
 
-use super::common::{cluster, database, eventually, insert, open, path, permit, picture, replace};
+use super::common::{cluster, database, eventually, insert, open, open_kind, path, picture, replace};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_shows_what_the_other_writes() {
     let Some(server) = cluster().await else { return };
     for (name, follow) in [("told", Follow::Listen), ("asked", Follow::Poll)] {
         let url = database(&server, name).await;
-        // With notifications nothing waits for the time: an hour would be too long.
-        let interval =
-            if follow == Follow::Listen { Duration::from_secs(3600) } else { Duration::from_millis(100) };
-        let adjust = |options: &mut store::postgres::PostgresOptions| {
-            (options.follow, options.interval) = (follow, interval);
-        };
-        let (here, there) = (open(&url, adjust).await, open(&url, adjust).await);
-        let mut told = there.follow();
-        let written = Instant::now();
-        let first = insert(&here, "/a", "first").await.expect("kept");
-        let told = tokio::time::timeout(Duration::from_secs(10), told.wait_for(|number| *number == 1));
-        told.await.expect("in time").expect("it follows");
-        eprintln!("{name}: seen by the other after {:?}", written.elapsed());
-        let seen = there.catalogue();
-        assert_eq!(seen.get(&path("/a")).expect("there").etag, first.etag);
-        let change = seen.changes().iter().next().expect("remembered").clone();
-        assert_eq!((change.number, change.by.as_str(), change.etag.as_ref()), (1, "me", Some(&first.etag)));
-
-        let second = replace(&there, "/a", &first.etag, "second").await.expect("replaced");
-        eventually("the other way round", || {
-            here.catalogue().get(&path("/a")).is_some_and(|entry| entry.etag == second.etag)
-        })
-        .await;
-        there
-            .remove(&permit(access::Action::DeleteAgent, "/a"), &second.etag, &path("/a"))
-            .await
-            .expect("removed");
-        eventually("and what is gone", || here.catalogue().is_empty()).await;
-        assert_eq!(here.catalogue().changes().last(), 3);
-        assert!(here.status().fault.is_none() && here.status().kind == "postgres");
+        shows::<AgentEntry>(&url, follow).await;
+        shows::<ServerEntry>(&url, follow).await;
     }
+}
+
+async fn shows<E: Kept + Specimen>(url: &str, follow: Follow) {
+    // With notifications nothing waits for the time: an hour would be too long.
+    let interval =
+        if follow == Follow::Listen { Duration::from_secs(3600) } else { Duration::from_millis(100) };
+    let adjust = |options: &mut store::postgres::PostgresOptions| {
+        (options.follow, options.interval) = (follow, interval);
+    };
+    let (here, there) = (open_kind::<E>(url, adjust).await, open_kind::<E>(url, adjust).await);
+    let mut told = there.follow();
+    let written = Instant::now();
+    let first = insert(&here, "/a", "first").await.expect("kept");
+    let told = tokio::time::timeout(Duration::from_secs(10), told.wait_for(|number| *number == 1));
+    told.await.expect("in time").expect("it follows");
+    eprintln!("{follow:?}: seen by the other after {:?}", written.elapsed());
+    let seen = there.catalogue();
+    assert_eq!(seen.get(&path("/a")).expect("there").etag(), first.etag());
+    let change = seen.changes().iter().next().expect("remembered").clone();
+    assert_eq!((change.number, change.by.as_str(), change.etag.as_deref()), (1, "me", Some(first.etag())));
+
+    let second = replace(&there, "/a", first.etag(), "second").await.expect("replaced");
+    eventually("the other way round", || {
+        here.catalogue().get(&path("/a")).is_some_and(|entry| entry.etag() == second.etag())
+    })
+    .await;
+    there
+        .remove(&conformance::permit::<E>(WriteKind::Remove, "/a"), second.etag(), &path("/a"))
+        .await
+        .expect("removed");
+    eventually("and what is gone", || here.catalogue().is_empty()).await;
+    assert_eq!(here.catalogue().changes().last(), 3);
+    assert!(here.status().fault.is_none() && here.status().kind == "postgres");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_has_not_seen_it_yet_overwrites_nothing() {
     let Some(server) = cluster().await else { return };
     let url = database(&server, "stale").await;
+    overwrites_nothing::<AgentEntry>(&url).await;
+    overwrites_nothing::<ServerEntry>(&url).await;
+}
+
+async fn overwrites_nothing<E: Kept + Specimen>(url: &str) {
     // Two that never look by themselves: only a refusal makes them.
     let blind = |options: &mut store::postgres::PostgresOptions| {
         (options.follow, options.interval) = (Follow::Poll, Duration::from_secs(3600));
     };
-    let (here, there) = (open(&url, blind).await, open(&url, blind).await);
+    let (here, there) = (open_kind::<E>(url, blind).await, open_kind::<E>(url, blind).await);
     let first = insert(&here, "/a", "first").await.expect("kept");
     assert!(there.catalogue().is_empty());
     // The caller read it at the other replica a moment ago: this one must look before it refuses.
-    let second = replace(&there, "/a", &first.etag, "second").await.expect("replaced");
-    let third = replace(&here, "/a", &first.etag, "third").await;
-    assert!(matches!(third, Err(StoreError::Changed { current, .. }) if current == second.etag));
-    assert_eq!(here.catalogue().get(&path("/a")).expect("there").etag, second.etag, "it looked");
+    let second = replace(&there, "/a", first.etag(), "second").await.expect("replaced");
+    let third = replace(&here, "/a", first.etag(), "third").await;
+    assert!(matches!(third, Err(StoreError::Changed { current, .. }) if current == second.etag()));
+    assert_eq!(here.catalogue().get(&path("/a")).expect("there").etag(), second.etag(), "it looked");
     let taken = insert(&there, "/a", "x").await;
     assert!(matches!(taken, Err(StoreError::Taken(_))));
     insert(&here, "/b", "x").await.expect("kept");

@@ -1,16 +1,23 @@
 //! The tables: made once, checked at the start, and never guessed at.
 
+use catalog::ServerEntry;
 use sqlx::{Connection as _, Executor as _};
 use store::postgres::{PostgresStore, migrate};
 use store::{EntryStore as _, StoreError};
 
-use super::common::{cluster, database, insert, open, options, path};
+use super::common::{cluster, database, insert, open, open_kind, options, path};
 
 /// One statement, past the store.
 pub(crate) async fn execute(url: &str, statement: String) {
     let mut connection = sqlx::PgConnection::connect(url).await.expect("connected");
     connection.execute(statement.as_str()).await.expect("done");
     connection.close().await.expect("closed");
+}
+
+/// Takes the tables back to those of a registry that knew no servers.
+pub(crate) async fn back_before_servers(url: &str) {
+    execute(url, "DROP TABLE servers, server_changes, server_counter".to_owned()).await;
+    execute(url, "DELETE FROM _sqlx_migrations WHERE version = 4".to_owned()).await;
 }
 
 async fn refusal(url: &str) -> String {
@@ -35,6 +42,24 @@ async fn a_database_is_prepared_first() {
     drop(open(&url, |options| options.migrate = false).await);
     execute(&url, "UPDATE counter SET min_reader = 99".to_owned()).await;
     assert!(refusal(&url).await.contains("too old"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_from_before_there_were_servers_gets_their_tables_and_loses_nothing() {
+    let Some(server) = cluster().await else { return };
+    let url = database(&server, "before_servers").await;
+    let older = open(&url, |_| {}).await;
+    insert(&older, "/a", "x").await.expect("kept");
+    back_before_servers(&url).await;
+    let refused = refusal(&url).await;
+    assert!(refused.contains("are of version 3, this registry needs 4: type registry migrate"), "{refused}");
+    insert(&older, "/b", "x").await.expect("one of the version before serves on");
+    let servers = open_kind::<ServerEntry>(&url, |_| {}).await;
+    insert(&older, "/c", "x").await.expect("also while the next one starts");
+    insert(&servers, "/a", "x").await.expect("kept");
+    let agents = open(&url, |options| options.migrate = false).await;
+    assert_eq!((agents.catalogue().len(), agents.catalogue().changes().last()), (3, 3));
+    assert_eq!((servers.catalogue().len(), servers.catalogue().changes().last()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Small agents, and permits to write them: what the tests of both stores share.
+//! Small agents, and permits to write them.
 
 use access::{Action, Permit, Policy, Principal, Resource, ScopeSet, Visibility};
 use catalog::{AgentEntry, EntryPath};

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use access::{LivePolicy, Offered};
+use access::{LivePolicy, Offered, identity};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use boot::Secret;
 use boot::audit::Audit;
 use boot::watch::FileWatch;
 use store::directory::DirectoryStore;
-use token::{Clock, RemoteKeys, Signer, SigningAlgorithm};
+use token::{Audience, Clock, Issuer, KeySet, LocalKeys, RemoteKeys, Signer, SigningAlgorithm, TokenType};
 
 use crate::agents::Agents;
 use crate::config::{Config, Database};
@@ -41,6 +41,8 @@ pub struct App {
     pub(crate) identity: Signer,
     /// The key set that proves `X-Identity`.
     pub(crate) identity_keys: String,
+    /// What proves an `X-Identity` that comes back.
+    pub(crate) sealed: Issuer,
     pub(crate) cache: Cache,
     pub(crate) metrics: Metrics,
     remote_keys: Vec<RemoteKeys>,
@@ -85,6 +87,8 @@ impl App {
         let (Some(identity), Some(embedded), true) = (identity, embedded, faults.is_empty()) else {
             return Err(faults);
         };
+        let identity_keys = token::key_set([&identity]);
+        let sealed = sealed(&identity_keys).map_err(|fault| vec![fault])?;
         issuers.extend(embedded.as_ref().map(|embedded| Trusted::embedded(embedded.as_issuer().clone())));
         Ok(App {
             public_url: config.public_url,
@@ -93,7 +97,8 @@ impl App {
             policy: LivePolicy::new(config.policy, config.strict_policy, clock()),
             audit: audit.unwrap_or_default(),
             issuers,
-            identity_keys: token::key_set([&identity]),
+            identity_keys,
+            sealed,
             identity,
             embedded,
             cache: Cache::new(changes),
@@ -175,6 +180,18 @@ impl App {
         (self.random)(&mut bytes);
         bytes.iter().fold(prefix.to_owned(), |name, byte| format!("{name}{byte:02x}"))
     }
+}
+
+/// What proves a seal of ours: its own key, its own names, its own kind.
+fn sealed(identity_keys: &str) -> Result<Issuer, String> {
+    let keys = KeySet::parse(identity_keys.as_bytes()).map_err(|fault| fault.to_string())?;
+    Ok(Issuer {
+        names: vec![identity::ISSUER.to_owned()],
+        audiences: vec![identity::AUDIENCE.to_owned()],
+        audience: Audience::Required,
+        token_type: TokenType::Exactly(identity::TYPE),
+        keys: Arc::new(LocalKeys::new(keys)),
+    })
 }
 
 fn unique(random: &Random) -> String {

@@ -4,10 +4,12 @@
 mod ask;
 mod body;
 mod budget;
+mod counted;
 mod describe;
 mod error;
 mod proof;
 mod register;
+mod seal;
 mod usage;
 
 use std::sync::Arc;
@@ -26,9 +28,11 @@ use crate::validate::bearer_of;
 
 pub(crate) use body::Fields;
 pub(crate) use budget::{Calls, Exhausted, MOST_TOKENS, tokens_left};
+pub(crate) use counted::Counted;
 pub(crate) use describe::workload_identity;
 pub(crate) use error::IdentityError;
 pub(crate) use proof::{LINEAGE, Live, ProvenAgent, Tokens, active, agents_principal, is_revoked, prove};
+pub(crate) use seal::prove_seal;
 
 /// The directory of agents, as this server holds it.
 pub(crate) struct Agents {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use access::{Policy, Principal, ScopeSet};
+use access::{Policy, Principal, ScopeSet, check_capability};
 use ahash::RandomState;
 use moka::sync::Cache as Moka;
 use serde_json::Value;
@@ -31,10 +31,12 @@ pub(crate) struct AgentToken {
     pub(crate) agent_id: String,
     pub(crate) scope: ScopeSet,
     pub(crate) jti: String,
+    /// The MCP server behind the gateway that it is bound to: a seal may be, a token that is taken here is not.
+    pub(crate) server: Option<String>,
     /// Its `exp`, in seconds since the epoch.
     pub(crate) expires_at: u64,
     /// What was known when it was proven.
-    generation: u64,
+    pub(super) generation: u64,
 }
 
 /// An agent whose token was right, and who may use it now.
@@ -114,6 +116,7 @@ async fn read(issuer: &Embedded, token: &str, now: u64, generation: u64) -> Resu
         agent_id: text("agent_id")?,
         scope: text("scope")?.split_whitespace().collect(),
         jti,
+        server: None,
         expires_at: verified.expires_at,
         generation,
     })
@@ -132,18 +135,20 @@ pub(crate) fn active(
     agent.cloned().ok_or(TokenError::Revoked)
 }
 
-/// Whether this token was made void, or the one that it was made from.
+/// Whether this token was made void, or one of those that it was made from, each from the one before.
 pub(crate) fn is_revoked(directory: &Directory, jti: &str) -> bool {
-    let from = jti.split_once(LINEAGE).map(|(from, _)| from);
-    directory.is_revoked(jti) || from.is_some_and(|from| directory.is_revoked(from))
+    let mut ancestors = jti.match_indices(LINEAGE).map(|(at, _)| &jti[..at]);
+    directory.is_revoked(jti) || ancestors.any(|from| directory.is_revoked(from))
 }
 
 /// What a token of our own issuer must be looked up by, each time it is used.
 #[derive(Clone, Debug)]
 pub(crate) struct Live {
-    jti: String,
+    pub(crate) jti: String,
     /// The agent that it speaks of.
     pub(crate) agent_id: Option<String>,
+    /// The capabilities among its scopes.
+    pub(crate) capabilities: Vec<String>,
 }
 
 /// An agent as it is now, and the directory that says so.
@@ -156,7 +161,18 @@ impl Live {
     /// What the claims of a token of our own say.
     pub(crate) fn of(claims: &Claims) -> Live {
         let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
-        Live { jti: text("jti").unwrap_or_default(), agent_id: text("agent_id") }
+        let scope = text("scope").unwrap_or_default();
+        let capabilities = scope.split_whitespace().filter(|word| check_capability(word).is_ok());
+        Live {
+            jti: text("jti").unwrap_or_default(),
+            agent_id: text("agent_id"),
+            capabilities: capabilities.map(str::to_owned).collect(),
+        }
+    }
+
+    /// Whether it was made from another token, and so is bound to an MCP server, whatever that is called.
+    pub(crate) fn is_derived(&self) -> bool {
+        self.jti.contains(LINEAGE)
     }
 
     /// Looks it up: the agent, if it speaks of one.

@@ -31,6 +31,8 @@ pub(crate) struct Embedded {
     /// Who keeps the agents' secrets, if not we.
     pub(crate) keycloak: Option<keycloak::Keeper>,
     believed: token::Issuer,
+    /// The same, for tokens that were made for others.
+    for_others: token::Issuer,
     signer: Signer,
     /// Life of its tokens, in seconds.
     pub(super) lifetime: u64,
@@ -60,18 +62,20 @@ impl Embedded {
             }
             Some(SecretKeeper::Local) | None => None,
         };
+        // A token bound to another audience (an exchanged one) does not open the registry.
+        let believed = token::Issuer {
+            names: vec![name.clone()],
+            audiences: vec![name.clone()],
+            audience: Audience::Required,
+            token_type: TokenType::Exactly(issue::TYPE),
+            keys: Arc::new(LocalKeys::new(local)),
+        };
         Ok(Embedded {
             metadata: discovery::metadata(&name, algorithm, agents.is_some()),
             org: config.org.clone(),
             key_set,
-            // A token bound to another audience (an exchanged one) does not open the registry.
-            believed: token::Issuer {
-                names: vec![name.clone()],
-                audiences: vec![name.clone()],
-                audience: Audience::Required,
-                token_type: TokenType::Exactly(issue::TYPE),
-                keys: Arc::new(LocalKeys::new(local)),
-            },
+            for_others: token::Issuer { audience: Audience::Optional, ..believed.clone() },
+            believed,
             signer,
             clients: Clients::build(config.clients.as_deref().unwrap_or_default())?,
             agents,
@@ -114,6 +118,11 @@ impl Embedded {
     /// What `token::verify` must know to believe this issuer's tokens.
     pub(crate) fn as_issuer(&self) -> &token::Issuer {
         &self.believed
+    }
+
+    /// The same for a token that may be for anybody: whoever asks looks at its `aud` himself.
+    pub(crate) fn as_issuer_for_others(&self) -> &token::Issuer {
+        &self.for_others
     }
 
     /// Signs a token.

@@ -62,9 +62,19 @@ pub(super) enum Grant {
 #[derive(Debug, PartialEq)]
 pub(super) struct Exchange {
     pub(super) subject_token: Secret,
+    pub(super) subject_kind: SubjectKind,
     pub(super) actor_token: Option<Secret>,
     /// What the client says of itself beside the token.
     pub(super) client: Option<Claimed>,
+}
+
+/// What a subject token is said to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SubjectKind {
+    /// An access token.
+    AccessToken,
+    /// A JWT: an access token of ours is one, and so is the seal of a request.
+    Jwt,
 }
 
 /// Who a client that need not prove itself says to be.
@@ -230,11 +240,15 @@ fn exchange(parameters: &mut Parameters<'_>, client: Option<Claimed>) -> Result<
     let subject_token =
         parameters.take("subject_token")?.ok_or(GrantError::InvalidRequest("subject_token is missing"))?;
     let typed = |kind: &Option<String>| matches!(kind.as_deref(), Some(ACCESS_TOKEN | JWT));
-    if !typed(&parameters.take("subject_token_type")?) {
-        return Err(GrantError::InvalidRequest(
-            "subject_token_type must be urn:ietf:params:oauth:token-type:access_token",
-        ));
-    }
+    let subject_kind = match parameters.take("subject_token_type")?.as_deref() {
+        Some(ACCESS_TOKEN) => SubjectKind::AccessToken,
+        Some(JWT) => SubjectKind::Jwt,
+        Some(_) | None => {
+            return Err(GrantError::InvalidRequest(
+                "subject_token_type must be urn:ietf:params:oauth:token-type:access_token",
+            ));
+        }
+    };
     let (actor_token, actor_type) = (parameters.take("actor_token")?, parameters.take("actor_token_type")?);
     // RFC 8693 section 2.1: required with an actor_token, and not to be sent without one.
     if actor_token.is_some() != actor_type.is_some() || actor_type.is_some() && !typed(&actor_type) {
@@ -247,7 +261,7 @@ fn exchange(parameters: &mut Parameters<'_>, client: Option<Claimed>) -> Result<
         return Err(GrantError::InvalidRequest("only access tokens are issued: requested_token_type"));
     }
     let (subject_token, actor_token) = (Secret::new(subject_token), actor_token.map(Secret::new));
-    Ok(Exchange { subject_token, actor_token, client })
+    Ok(Exchange { subject_token, subject_kind, actor_token, client })
 }
 
 /// Puts body and Basic header together. The body wins over a header that names another

@@ -1,16 +1,14 @@
 //! Token introspection (RFC 7662): whether a token counts now, and for what.
 
-use access::{Policy, ScopeSet};
 use boot::Secret;
 use serde_json::{Value, json};
-use store::directory::{AgentIdentity, Directory, McpTarget};
-use token::Claims;
+use store::directory::{Directory, McpTarget};
 
 use super::Embedded;
 use super::error::GrantError;
 use super::form::{Claimed, Parameters};
 use super::revoke::read;
-use crate::agents::{Agents, active, is_revoked};
+use crate::agents::{Agents, Counted};
 use crate::app::App;
 use crate::asked::Asked;
 use crate::directory;
@@ -61,55 +59,6 @@ pub(super) async fn introspect(
         }
     }
     Ok(Reply::json(200, &answer).no_store())
-}
-
-/// A genuine token, and what it is looked up in.
-struct Counted<'a> {
-    directory: &'a Directory,
-    claims: &'a Claims,
-    /// The MCP server that it is bound to.
-    target: Option<&'a McpTarget>,
-}
-
-impl Counted<'_> {
-    /// What it opens now; `None` when that is nothing: it was revoked, its agent or whoever acts for it is
-    /// suspended, or what its server asks for was taken.
-    fn scope(&self, policy: &Policy) -> Option<ScopeSet> {
-        let said: ScopeSet = self.text(self.claims, "scope").split_whitespace().collect();
-        let jti = self.text(self.claims, "jti");
-        if !self.claims.contains_key("agent_id") {
-            return (!is_revoked(self.directory, jti)).then_some(said);
-        }
-        let agent = active(self.directory, self.text(self.claims, "agent_id"), jti).ok()?;
-        if let Some(Value::Object(actor)) = self.claims.get("act") {
-            let actor = self.directory.agent(self.text(actor, "agent_id"))?;
-            if !actor.is_active() {
-                return None;
-            }
-        }
-        let required = self.target.and_then(|target| target.required_capability.as_deref());
-        if required.is_some_and(|required| !agent.holds(required)) {
-            return None;
-        }
-        let left = said.intersection(&self.held(&agent, policy));
-        (!left.is_empty() || said.is_empty()).then_some(left)
-    }
-
-    /// What the agent holds now, as far as the token's server knows it.
-    fn held(&self, agent: &AgentIdentity, policy: &Policy) -> ScopeSet {
-        let capabilities = agent.capabilities.iter().map(String::as_str);
-        match self.target {
-            Some(target) => {
-                let known: ScopeSet = target.scopes().collect();
-                capabilities.filter(|capability| known.contains(capability)).collect()
-            }
-            None => capabilities.chain(policy.scopes_for(&agent.groups).iter()).collect(),
-        }
-    }
-
-    fn text<'c>(&self, claims: &'c Claims, name: &str) -> &'c str {
-        claims.get(name).and_then(Value::as_str).unwrap_or_default()
-    }
 }
 
 /// Who may introspect.

@@ -95,7 +95,7 @@ async fn token(
             if app.audit.is_kept() {
                 trail.is_of(&parties.subject.agent);
             }
-            narrow::exchange(agents, &parties, &form.targets, scope, app.now())?
+            narrow::exchange(agents, &parties, (&form.targets, &app.public_url), scope, app.now())?
         }
     };
     let issued = issuer.issue(app, &permission)?;

@@ -11,6 +11,7 @@ use super::client::Party;
 use super::error::GrantError;
 use super::token_exchange::Parties;
 use crate::agents::{Agents, Exhausted, tokens_left};
+use crate::validate::server_of;
 
 /// Life of a token bound to an MCP server, at most, in seconds.
 const MOST_EXCHANGED: u64 = 600;
@@ -153,7 +154,8 @@ pub(super) fn sign_in(
     }
 }
 
-/// Binds an agent's token to one MCP server: agent, scope, life and budget, all as of now.
+/// Binds an agent's token to one MCP server: agent, scope, life and budget, all as of now. `names` are those that the
+/// server was asked for by, and with them the gateway's address.
 ///
 /// # Errors
 /// [`GrantError::InvalidTarget`], [`GrantError::CapabilityDenied`], [`GrantError::InvalidScope`],
@@ -161,13 +163,17 @@ pub(super) fn sign_in(
 pub(super) fn exchange(
     agents: &Agents,
     parties: &Parties,
-    names: &[String],
+    (names, public_url): (&[String], &str),
     asked: Option<&str>,
     now: u64,
 ) -> Result<Authorization, GrantError> {
     let directory = &*agents.now().map_err(|_| GrantError::Store)?;
     let subject = &parties.subject;
     let target = target(directory, names)?;
+    let names = match parties.by_seal {
+        true => behind_the_gateway(names, public_url, subject.token.server.as_deref())?,
+        false => names.to_vec(),
+    };
     if let Some(required) = target.required_capability.as_deref().filter(|required| !subject.can(required)) {
         return Err(GrantError::CapabilityDenied(required.to_owned()));
     }
@@ -186,7 +192,7 @@ pub(super) fn exchange(
     Ok(Authorization {
         lifetime: target.token_lifetime.min(MOST_EXCHANGED).min(left),
         bound: Some(Bound {
-            audience: audience(target, names),
+            audience: audience(target, &names),
             from: subject.token.jti.clone(),
             // RFC 8693 section 4.1. A base token has no actor yet, so this one is the only one.
             act: parties.actor.as_ref().map(|actor| {
@@ -221,6 +227,36 @@ fn target<'d>(directory: &'d Directory, names: &[String]) -> Result<&'d Arc<McpT
         found = Some(target);
     }
     found.ok_or(GrantError::InvalidTarget("name the MCP server, in audience or resource"))
+}
+
+/// The names without those of the gateway: what was asked for by a seal.
+///
+/// A seal opens no more than its request did: that was for one MCP server behind this gateway. So the registry names
+/// that server's address beside the audience that the server's card says, and `target` has seen to it that both are
+/// names of one target. Who may write cards, and no targets, cannot turn a server's callers against another one; and
+/// a request whose token was bound to a server stays with that server.
+fn behind_the_gateway(
+    names: &[String],
+    public_url: &str,
+    bound: Option<&str>,
+) -> Result<Vec<String>, GrantError> {
+    let mut for_server: Option<&str> = bound;
+    let mut others = Vec::new();
+    let mut is_named = false;
+    for name in names {
+        let Some(server) = server_of(name, public_url) else {
+            others.push(name.clone());
+            continue;
+        };
+        if *for_server.get_or_insert(server) != server {
+            return Err(GrantError::InvalidTarget("the request was for another MCP server"));
+        }
+        is_named = true;
+    }
+    if is_named {
+        return Ok(others);
+    }
+    Err(GrantError::InvalidTarget("name the MCP server's address behind the gateway, in resource"))
 }
 
 /// The server's URI, and the aliases that it was asked for by.

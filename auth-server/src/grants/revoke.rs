@@ -3,7 +3,7 @@
 use access::Asker;
 use serde_json::{Value, json};
 use store::directory::Wish;
-use token::{Audience, Claims, Issuer, TokenError};
+use token::{Claims, TokenError};
 
 use super::client::Party;
 use super::error::GrantError;
@@ -106,7 +106,7 @@ impl Revoking {
 
 /// The claims of a token of ours, for whomever it is.
 pub(super) async fn read(issuer: &Embedded, token: &str, now: u64) -> Option<Claims> {
-    let any = Issuer { audience: Audience::Optional, ..issuer.as_issuer().clone() };
-    let verified = token::verify::<Claims, _>(token, std::slice::from_ref(&any), now).await;
+    let any = std::slice::from_ref(issuer.as_issuer_for_others());
+    let verified = token::verify::<Claims, _>(token, any, now).await;
     verified.ok().map(|verified| verified.claims)
 }

@@ -139,7 +139,18 @@ impl Proof {
 
     /// The answer for a target. An MCP server must be within the caller's reach; methods and
     /// tools stand in the body and are decided by the registry's gateway.
+    ///
+    /// A token that is bound to an MCP server opens that server's addresses alone. That is decided here, where the
+    /// path is known, and said in the seal as well. Plain headers, for gateways that cannot pass a seal, do not say
+    /// it: they carry the token's own few scopes, and only with a request for this server's addresses.
     pub(super) fn answer_for(&self, app: &App, target: &Target<'_>, now: u64) -> Result<Reply, Refusal> {
+        match (target, &self.facts.bound) {
+            (Target::Registry, Some(_)) => return Err(Refusal::Token(TokenError::Audience)),
+            (Target::Server(server), Some(bound)) if server.name() != &*bound.server => {
+                return Err(Refusal::Token(TokenError::Audience));
+            }
+            (Target::Server(_), Some(_)) | (Target::Registry | Target::Server(_), None) => {}
+        }
         self.still_holds(app, target, now)?;
         let sealed = self.sealed(app, now).map_err(Refusal::Token)?;
         match target {
@@ -149,6 +160,13 @@ impl Proof {
                 Ok(answer::allowed(app, &prepared, sealed))
             }
         }
+    }
+
+    /// Whether what it opens was found out with what the directory still says. Where the directory cannot be asked,
+    /// `still_holds` says so.
+    pub(super) fn is_current(&self, app: &App) -> bool {
+        let Some(bound) = &self.facts.bound else { return true };
+        app.agents().is_some_and(|agents| bound.is_current(&agents.known()))
     }
 
     /// What no proof can say for long of a token of our own: whether it was revoked, whether its agent is active,
@@ -167,8 +185,12 @@ impl Proof {
     /// The agent that the token speaks of, and whether it may still do anything.
     ///
     /// # Errors
-    /// Those of [`Live::look_up`].
+    /// Those of [`Live::look_up`]; [`TokenError::Audience`] for a token that is bound to an MCP server: it is for no
+    /// place of ours.
     pub(super) fn agent_id(&self, app: &App) -> Result<Option<&str>, TokenError> {
+        if self.facts.bound.is_some() {
+            return Err(TokenError::Audience);
+        }
         let Some(live) = &self.facts.live else { return Ok(None) };
         live.look_up(app.agents())?;
         Ok(live.agent_id.as_deref())

@@ -1,6 +1,7 @@
 //! GET /validate, the walk: headers → question → proof → target decision → answer.
 
 mod answer;
+mod bound;
 mod cache;
 mod prove;
 mod question;
@@ -17,7 +18,7 @@ use crate::reply::Reply;
 
 pub(crate) use cache::Cache;
 pub(crate) use question::{Field, Raw};
-pub(crate) use target::Target;
+pub(crate) use target::{Target, server_of};
 
 use cache::Proof;
 
@@ -103,7 +104,10 @@ pub(crate) fn bearer_of(authorization: Field<'_>) -> Result<&str, TokenError> {
 /// Who is asking: from the cache, else by `token::verify`.
 async fn proof(app: &App, raw: &Raw<'_>, now: u64) -> Result<Arc<Proof>, Refusal> {
     let token = question::token(raw, app.x_authorization)?;
-    if let Some(known) = app.cache.get(token, now) {
+    let known = app.cache.get(token, now);
+    // What a bound token opens was found out with its agent and its target as they were then.
+    let known = known.filter(|known| known.as_ref().map_or(true, |proof| proof.is_current(app)));
+    if let Some(known) = known {
         app.metrics.cached.inc();
         return known.map_err(Refusal::Token);
     }

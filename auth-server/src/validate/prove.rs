@@ -11,6 +11,7 @@ use crate::agents::{Live, agents_principal};
 use crate::app::App;
 use crate::reply::{FieldValue, Prepared};
 
+use super::bound::{self, Bound};
 use super::cache::{Proof, Sealed};
 
 /// How long a sealed identity is handed out before it is sealed anew, in seconds.
@@ -28,10 +29,20 @@ pub(super) async fn prove(
     now: u64,
     generation: u64,
 ) -> Result<Arc<Proof>, TokenError> {
-    let verified = token::verify::<Claims, _>(token, &app.issuers, now).await?;
+    let verified = match token::verify::<Claims, _>(token, &app.issuers, now).await {
+        // Not for us; perhaps for an MCP server behind the gateway.
+        Err(TokenError::Audience) => {
+            return Proof::new(app, bound::prove(app, token, now).await?, now, generation).map(Arc::new);
+        }
+        verified => verified?,
+    };
     let policy = app.policy.current();
     let (said, subject) = verified.issuer.principal(&verified.claims, &policy)?;
     let live = verified.issuer.is_own().then(|| Live::of(&verified.claims));
+    // One that was made from another is bound to an MCP server, whatever its name looks like.
+    if live.as_ref().is_some_and(Live::is_derived) {
+        return Err(TokenError::Audience);
+    }
     let agent = live.as_ref().map(|live| live.look_up(app.agents())).transpose()?.flatten();
     let who = match agent {
         // What the directory says now counts, not what it said when the token was made.
@@ -40,7 +51,8 @@ pub(super) async fn prove(
     };
     let method = verified.issuer.method.clone();
     let expires_at = verified.expires_at;
-    Proof::new(app, Facts { who, live, policy, subject, method, expires_at }, now, generation).map(Arc::new)
+    let facts = Facts { who, live, bound: None, policy, subject, method, expires_at };
+    Proof::new(app, facts, now, generation).map(Arc::new)
 }
 
 /// What a token proved.
@@ -48,6 +60,8 @@ pub(super) struct Facts {
     pub(super) who: Principal,
     /// What a token of our own is looked up by, each time.
     pub(super) live: Option<Live>,
+    /// The one MCP server that it opens, where it is bound to one.
+    pub(super) bound: Option<Bound>,
     /// The policy that mapped the groups: one proof is made by one policy.
     pub(super) policy: Arc<Policy>,
     pub(super) subject: String,
@@ -90,8 +104,14 @@ impl Facts {
     /// access token.
     pub(super) fn seal(&self, app: &App, now: u64) -> Result<Sealed, TokenError> {
         let exp = now.saturating_add(LIFE + STEP).min(self.expires_at);
-        let claims =
+        let mut claims =
             IdentityClaims::new(&self.who, &self.subject, self.policy.version(), now, exp, app.unique());
+        claims.server = self.bound.as_ref().map(|bound| bound.server.to_string());
+        // What the registry can have tokens for MCP servers made from.
+        if let Some(live) = self.live.as_ref().filter(|live| live.agent_id.is_some()) {
+            claims.base = Some(live.jti.clone());
+            claims.capabilities = live.capabilities.clone();
+        }
         let seal = app.identity.sign(identity::TYPE, &claims)?;
         let unfit = || TokenError::Key("a seal that no header can carry".to_owned());
         let value = FieldValue::new(seal).ok_or_else(unfit)?;

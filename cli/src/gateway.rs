@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
 use crate::credentials::{self, Needs};
-use crate::http::{self, Http, Method, Silence, StatusCode, Url};
+use crate::http::{self, Answer, Http, Method, Silence, StatusCode, Url};
 use crate::options::Remote;
 use crate::outcome::{Exit, Failure};
 use crate::plain::plain;
@@ -168,7 +168,27 @@ impl<'r> Session<'r> {
             let etag = answer.header("ETag").map(str::to_owned);
             return Ok(Reply { body: answer.body, etag, from: self.gateway.clone() });
         }
-        Err(refused(answer.status, answer.header("WWW-Authenticate"), &answer.body))
+        Err(refusal(&answer))
+    }
+
+    /// Something for the gateway that is no call of the registry's API, from the same somebody.
+    pub(crate) fn request(&self, method: Method, target: &str) -> http::Request {
+        http::Request::new(method, format!("{}{target}", self.gateway)).bearer(&self.token)
+    }
+
+    /// Sends such a request and reads as much of the answer as is wanted ([`Http::send_until`]). `silent` says what
+    /// was tried and what to look at when no answer comes.
+    ///
+    /// # Errors
+    /// [`Exit::Unreachable`].
+    pub(crate) fn send_until(
+        &self,
+        request: http::Request,
+        silent: (String, &str),
+        enough: impl FnMut(&Answer, &[u8]) -> bool,
+    ) -> Result<Answer, Failure> {
+        let (tried, look) = silent;
+        self.http.send_until(request, enough).map_err(|silence| silence.failure(&tried, look))
     }
 
     fn unanswered(&self, silence: &Silence) -> Failure {
@@ -176,6 +196,19 @@ impl<'r> Session<'r> {
         silence
             .failure(&format!("cannot reach the gateway at {gateway}"), "is it running, is --gateway right?")
     }
+}
+
+/// What an answer says that is not good.
+pub(crate) fn refusal(answer: &Answer) -> Failure {
+    refused(answer.status, answer.header("WWW-Authenticate"), &answer.body)
+}
+
+/// Where MCP is spoken, the same stands in an error of JSON-RPC.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Body {
+    Rpc { error: Problem },
+    Api(Problem),
 }
 
 /// The one error body of the registry and the gateway; the message holds every fault.
@@ -207,7 +240,8 @@ impl Problem {
 }
 
 fn refused(status: StatusCode, challenge: Option<&str>, body: &str) -> Failure {
-    let problem: Option<Problem> = serde_json::from_str(body).ok();
+    let problem =
+        serde_json::from_str(body).ok().map(|(Body::Rpc { error: problem } | Body::Api(problem))| problem);
     let message = match (challenge.and_then(description), &problem) {
         // The gateway's body for a 401 is one for all; what is wrong with this token stands here.
         (Some(description), _) => format!("{}: get a new token", plain(description)),
@@ -266,6 +300,12 @@ mod tests {
             StatusCode::UNAUTHORIZED,
             r#"{"message":"\u001b[1mgo\u001b[0m"}"#,
             "refused (401 Unauthorized): \\u{1b}[1mgo\\u{1b}[0m",
+            true,
+        );
+        check(
+            StatusCode::FORBIDDEN,
+            r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32001,"message":"your scopes do not grant 'tools/call'"}}"#,
+            "refused (403 Forbidden): your scopes do not grant 'tools/call'",
             true,
         );
         let silent = "the answer gives no reason: is it the gateway?";

@@ -172,6 +172,27 @@ impl Http {
 
     /// The same for who waits for something else besides, inside [`Http::run`].
     pub(crate) async fn call(&self, request: Request) -> Result<Answer, Silence> {
+        self.call_until(request, |_, _| false).await
+    }
+
+    /// Sends and reads only as much of the answer as is wanted: a stream of events may have no end. `enough` is
+    /// told the head of the answer and each part of its body, and says whether that was the last one wanted.
+    ///
+    /// # Errors
+    /// [`Silence`] when there is no answer, or its end does not come.
+    pub(crate) fn send_until(
+        &self,
+        request: Request,
+        enough: impl FnMut(&Answer, &[u8]) -> bool,
+    ) -> Result<Answer, Silence> {
+        self.run(self.call_until(request, enough))
+    }
+
+    async fn call_until(
+        &self,
+        request: Request,
+        mut enough: impl FnMut(&Answer, &[u8]) -> bool,
+    ) -> Result<Answer, Silence> {
         let (patience, at_most) = (request.patience, request.at_most);
         let mut building = self.client.request(request.method, request.url).timeout(patience);
         for (name, value) in request.headers {
@@ -186,11 +207,14 @@ impl Http {
         if let Some((kind, body)) = request.body {
             building = building.header(header::CONTENT_TYPE, kind).body(body.expose().to_owned());
         }
-        let mut answer = building.send().await.map_err(|fault| silence(&fault))?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let mut body = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|fault| silence(&fault))? {
+        let mut sent = building.send().await.map_err(|fault| silence(&fault))?;
+        let (status, headers) = (sent.status(), sent.headers().clone());
+        let (mut answer, mut body) = (Answer { status, headers, body: String::new() }, Vec::new());
+        while let Some(part) = sent.chunk().await.map_err(|fault| silence(&fault))? {
             body.extend_from_slice(&part);
+            if enough(&answer, &part) {
+                break;
+            }
             if at_most.is_some_and(|most| body.len() > most) {
                 body.truncate(at_most.unwrap_or_default() + 1);
                 break;
@@ -199,7 +223,8 @@ impl Http {
                 return Err(Silence::Nobody(format!("the answer is longer than {} MiB", MOST_BYTES >> 20)));
             }
         }
-        Ok(Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() })
+        answer.body = String::from_utf8_lossy(&body).into_owned();
+        Ok(answer)
     }
 
     /// Runs something that calls and waits.

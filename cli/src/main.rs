@@ -4,6 +4,7 @@ mod agents;
 mod confirm;
 mod credentials;
 mod directory;
+mod entries;
 mod gateway;
 mod http;
 mod identity;
@@ -13,6 +14,8 @@ mod outcome;
 mod plain;
 mod policy;
 mod progress;
+mod search;
+mod servers;
 mod table;
 mod targets;
 mod token;
@@ -31,6 +34,8 @@ fn main() -> ExitCode {
     let options = Options::read();
     let outcome = match &options.command {
         Command::Agent(command) => agents::run(command, &options.remote, options.json),
+        Command::Server(command) => servers::run(command, &options.remote, options.json),
+        Command::Search(question) => search::search(question, &options.remote, options.json),
         Command::Access(command) => policy::run(command, &options.remote, options.json),
         Command::Identity(command) => identity::run(command, &options.remote, options.json),
         Command::McpTarget(command) => targets::run(command, &options.remote, options.json),

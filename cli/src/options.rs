@@ -13,6 +13,8 @@ use crate::credentials::{Checks, SignIn};
 use crate::gateway::Gateway;
 use crate::identity::{self, IdentityCommand};
 use crate::keycloak::{self, KeycloakCommand};
+use crate::search::{self, Search};
+use crate::servers::{self, ServerCommand};
 use crate::targets::{self, TargetCommand};
 use crate::token::{self, TokenCommand};
 
@@ -20,6 +22,7 @@ const EXAMPLES: &str = "\
 Examples:
   agentctl agent register card.json --enable
   agentctl agent search 'review Python code for security holes'
+  agentctl server call /clock now
   agentctl agent list --json | jq -r '.agents[].path'
   agentctl access check scopes.yml --strict
   agentctl access explain --action get_agent --resource /code-reviewer
@@ -134,6 +137,12 @@ pub(crate) enum Command {
     /// Agents: register, list, change, find and test them
     #[command(subcommand, after_help = agents::EXAMPLES)]
     Agent(AgentCommand),
+    /// MCP servers: register, list, change and check them, call their tools
+    #[command(subcommand, after_help = servers::EXAMPLES)]
+    Server(ServerCommand),
+    /// Find agents, MCP servers and their tools by meaning
+    #[command(after_help = search::EXAMPLES)]
+    Search(Search),
     /// The access policy: check a file, explain a decision, compare a candidate
     #[command(subcommand, after_help = ACCESS_EXAMPLES)]
     Access(AccessCommand),

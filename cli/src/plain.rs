@@ -6,6 +6,17 @@ pub(crate) fn plain(text: &str) -> String {
     spell(text, misleads, |c| c.escape_unicode().to_string())
 }
 
+/// The same for a text of several lines, which stay several.
+pub(crate) fn plain_lines(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    spell(&text, |c| misleads(c) && !matches!(c, '\n' | '\t'), |c| c.escape_unicode().to_string())
+}
+
+/// A text of several lines as one, for a cell of a table.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// JSON as it is for programs; for a terminal with the same characters spelled as JSON spells them, which
 /// changes no value. What JSON needs between its values (line breaks, tabs) stays.
 pub(crate) fn json_on(is_terminal: bool, json: String) -> String {
@@ -45,6 +56,12 @@ mod tests {
         ] {
             assert_eq!(plain(text), expected);
         }
+    }
+
+    #[test]
+    fn lines_stay_lines_where_they_may() {
+        assert_eq!(plain_lines("a\r\n\tb\r\u{1b}[2J"), "a\n\tb\\u{d}\\u{1b}[2J");
+        assert_eq!(one_line(" Says the time.\n\n    Args:\tzone "), "Says the time. Args: zone");
     }
 
     #[test]

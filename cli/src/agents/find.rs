@@ -4,13 +4,12 @@ use access::Action;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::done;
 use super::options::{Discover, Search};
 use crate::credentials::Needs;
 use crate::gateway::{Call, Session};
 use crate::http::Method;
 use crate::options::Remote;
-use crate::outcome::{Failure, Report, say};
+use crate::outcome::{Failure, Report, done, say};
 use crate::table::{fit, room};
 
 #[derive(Deserialize)]

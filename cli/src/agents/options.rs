@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use catalog::EntryPath;
 use clap::builder::PossibleValuesParser;
-use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::examples;
+use crate::entries::{Switch, tag};
 use crate::options::path;
 
 /// What to do with agents.
@@ -124,15 +125,6 @@ pub(crate) struct Toggle {
     pub(super) state: Switch,
 }
 
-/// Enabled or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Switch {
-    /// Enabled.
-    On,
-    /// Disabled.
-    Off,
-}
-
 /// `agent search`.
 #[derive(Debug, Args)]
 pub(crate) struct Search {
@@ -187,12 +179,4 @@ pub(crate) struct Patience {
     /// Wait so many seconds for each answer of an agent
     #[arg(long = "timeout", default_value = "10", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=300))]
     pub(super) seconds: u64,
-}
-
-/// What can stand in a header.
-fn tag(text: &str) -> Result<String, String> {
-    if text.trim().is_empty() || text.chars().any(char::is_control) {
-        return Err("must be a tag as 'agent get' shows it, without control characters".to_owned());
-    }
-    Ok(text.to_owned())
 }

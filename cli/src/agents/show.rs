@@ -1,19 +1,14 @@
 //! `agent get`: a card, for people or as it is.
 
-use access::Action;
 use catalog::EntryPath;
 use serde_json::{Map, Value};
 
-use super::{address, done};
-use crate::credentials::Needs;
-use crate::gateway::{Call, Session};
-use crate::http::Method;
+use crate::entries::{self, AGENT, Field, facts_of, words};
 use crate::options::Remote;
 use crate::outcome::{Failure, Report};
-use crate::table::{facts, table};
+use crate::table::table;
 
-/// The fields a person looks for, and what they are called.
-const FIELDS: [(&str, &str); 18] = [
+const FIELDS: [Field; 18] = [
     ("path", "path"),
     ("name", "name"),
     ("description", "description"),
@@ -36,23 +31,11 @@ const FIELDS: [(&str, &str); 18] = [
 
 /// Shows the card of an agent.
 pub(super) fn get(path: &EntryPath, remote: &Remote, json: bool) -> Result<Report, Failure> {
-    let session = Session::open(remote, &[Needs::on(Action::GetAgent, path.clone())])?;
-    let call = Call::new(Method::GET, address(path)).waiting_for(format!("the card of {path}"));
-    let reply = session.ask(call)?;
-    let card = reply.read()?;
-    Ok(done(json, &reply.body, || text(&card, reply.etag.as_deref())))
+    entries::get(&AGENT, path, remote, json, text)
 }
 
 fn text(card: &Map<String, Value>, etag: Option<&str>) -> String {
-    let mut rows = Vec::new();
-    for (field, title) in FIELDS {
-        let value = card.get(field).map(words).unwrap_or_default();
-        if !value.is_empty() {
-            rows.push((title, value));
-        }
-    }
-    rows.extend(etag.map(|tag| ("etag", tag.to_owned())));
-    let mut out = facts(&rows);
+    let mut out = facts_of(&FIELDS, card, etag);
     let skills = card.get("skills").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     if !skills.is_empty() {
         let cell = |skill: &Value, name: &str| skill.get(name).map(words).unwrap_or_default();
@@ -62,22 +45,6 @@ fn text(card: &Map<String, Value>, etag: Option<&str>) -> String {
         out += &table(["SKILL", "NAME", "DESCRIPTION"], &rows);
     }
     out
-}
-
-/// A value in a few words: texts as they are, lists with commas, objects by what names them.
-fn words(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(true) => "yes".to_owned(),
-        Value::Bool(false) => "no".to_owned(),
-        Value::Number(number) => number.to_string(),
-        Value::Array(items) => items.iter().map(words).collect::<Vec<_>>().join(", "),
-        Value::Object(fields) => match fields.get("organization") {
-            Some(organization) => words(organization),
-            None => fields.keys().cloned().collect::<Vec<_>>().join(", "),
-        },
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use access::{Action, Policy, Principal, Resource, Verdict, Visibility};
-use catalog::EntryPath;
+use catalog::{Entry, EntryPath, ServerEntry};
 
 use super::claims::Claims;
 use super::options::Checks;
@@ -18,26 +18,36 @@ const ANYWHERE: &str = "/anywhere";
 const NOTHING: &str = "group_mappings: {a2a-agent-admin: []}";
 
 /// What a command is about to do.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Needs {
-    action: Option<Action>,
-    resource: Option<EntryPath>,
+#[derive(Clone, Debug)]
+pub(crate) struct Needs(Wish);
+
+#[derive(Clone, Debug)]
+enum Wish {
+    Nothing,
+    Somewhere(Action),
+    On(Action, EntryPath),
+    Call(EntryPath, String),
 }
 
 impl Needs {
     /// To be somebody.
     pub(crate) fn nothing() -> Needs {
-        Needs::default()
+        Needs(Wish::Nothing)
     }
 
-    /// To do this to some agent or other.
+    /// To do this to some agent, or some MCP server, or other.
     pub(crate) fn to(action: Action) -> Needs {
-        Needs { action: Some(action), resource: None }
+        Needs(Wish::Somewhere(action))
     }
 
-    /// To do this to the agent at that path.
+    /// To do this to the agent, or the MCP server, at that path.
     pub(crate) fn on(action: Action, path: EntryPath) -> Needs {
-        Needs { action: Some(action), resource: Some(path) }
+        Needs(Wish::On(action, path))
+    }
+
+    /// To call this tool of the MCP server at that path.
+    pub(crate) fn call(path: EntryPath, tool: impl Into<String>) -> Needs {
+        Needs(Wish::Call(path, tool.into()))
     }
 
     /// Whether a token with these claims, from this file, will do.
@@ -59,25 +69,19 @@ impl Needs {
                 ),
             ));
         }
-        match (&checks.policy, self.action) {
-            (Some(policy), Some(action)) => {
+        match (&checks.policy, &self.0) {
+            (None, _) | (_, Wish::Nothing) => Ok(()),
+            (Some(policy), Wish::Somewhere(_) | Wish::On(..) | Wish::Call(..)) => {
                 let rules = read(policy)?;
-                self.allowed(&rules, action, &groups, &scopes).map_err(|why| {
+                self.allowed(&rules, &groups, &scopes).map_err(|why| {
                     Failure::new(Exit::Credentials, format!("{name}: {why} (by {})", policy.display()))
                 })
             }
-            _ => Ok(()),
         }
     }
 
-    /// As the servers decide, for an agent that is there and public: the rest only they know.
-    fn allowed(
-        &self,
-        policy: &Policy,
-        action: Action,
-        groups: &[String],
-        scopes: &[String],
-    ) -> Result<(), String> {
+    /// As the servers decide, for an entry that is there and public: the rest only they know.
+    fn allowed(&self, policy: &Policy, groups: &[String], scopes: &[String]) -> Result<(), String> {
         let who = Principal {
             groups: groups.to_vec(),
             scopes: match groups {
@@ -86,37 +90,50 @@ impl Needs {
             },
             ..Principal::default()
         };
-        let (allowed, helpful, place) = match &self.resource {
-            Some(path) => {
-                let resource = Resource::vacant(path.as_str());
-                let why = policy.explain(&who, action, &resource);
+        let (allowed, wish, helpful) = match &self.0 {
+            Wish::Nothing => return Ok(()),
+            Wish::On(action, path) => {
+                let why = policy.explain(&who, *action, &Resource::vacant(name(*action, path)));
                 let helpful = why.would_allow.into_iter().flat_map(|would| would.groups).collect();
-                (why.verdict != Verdict::OutsideGrants, helpful, format!(" on {path}"))
+                let wish = format!("{} on {path}", action.name());
+                (why.verdict != Verdict::OutsideGrants, wish, Some(helpful))
             }
-            None => {
-                let allowed = policy.view(&who, action).reaches_anything();
-                (allowed, if allowed { BTreeSet::new() } else { able(policy, action) }, String::new())
+            Wish::Somewhere(action) => {
+                let allowed = policy.view(&who, *action).reaches_anything();
+                (allowed, action.name().to_owned(), able(policy, *action))
+            }
+            Wish::Call(path, tool) => {
+                let calls = policy.calls(&who.scopes, <ServerEntry as Entry>::policy_name(path));
+                let allowed = calls.may("initialize", None) && calls.may("tools/call", Some(tool));
+                (allowed, format!("tools/call of '{}' on {path}", plain(tool)), None)
             }
         };
         if allowed {
             return Ok(());
         }
         let (kind, held) = if groups.is_empty() { ("scopes", scopes) } else { ("groups", groups) };
-        let helpful = match Vec::from_iter(helpful) {
-            none if none.is_empty() => "no group does".to_owned(),
-            some => format!("these groups do: {}", list(&some)),
+        let helpful = match helpful.map(Vec::from_iter) {
+            None => String::new(),
+            Some(none) if none.is_empty() => "; no group does".to_owned(),
+            Some(some) => format!("; these groups do: {}", list(&some)),
         };
-        let action = action.name();
-        Err(format!("none of the token's {kind} ({}) allows {action}{place}; {helpful}", list(held)))
+        Err(format!("none of the token's {kind} ({}) allows {wish}{helpful}", list(held)))
     }
 }
 
-/// The groups that may do it somewhere: what they have and nobody would have without this policy.
-fn able(policy: &Policy, action: Action) -> BTreeSet<String> {
-    let Ok(nothing) = Policy::parse(NOTHING) else { return BTreeSet::new() };
+/// What a policy calls the entry at a path: of MCP servers it has the names, without a slash.
+fn name(action: Action, path: &EntryPath) -> &str {
+    if action.is_agent() { path.as_str() } else { <ServerEntry as Entry>::policy_name(path) }
+}
+
+/// The groups that may do it somewhere: what they have and nobody would have without this policy. Policies are
+/// compared by what they say of agents: of MCP servers that is not known.
+fn able(policy: &Policy, action: Action) -> Option<BTreeSet<String>> {
+    let nothing = Policy::parse(NOTHING).ok().filter(|_| action.is_agent())?;
     let anywhere = Resource::entry(ANYWHERE, "", Visibility::Public, Vec::new());
     let gains = nothing.compare(policy, &[&anywhere]);
-    gains.into_iter().filter(|change| change.gained && change.action == action).map(|c| c.group).collect()
+    let gains = gains.into_iter().filter(|change| change.gained && change.action == action);
+    Some(gains.map(|change| change.group).collect())
 }
 
 fn read(file: &Path) -> Result<Policy, Failure> {
@@ -143,6 +160,9 @@ UI-Scopes:
   admins: {list_agents: [all], modify_agent: [all]}
   lob1: {list_agents: [/a], modify_agent: [/a]}
   readers: {list_agents: [/a, /b]}
+  keepers: {modify_service: [clock]}
+clocks:
+  - {server: clock, methods: [initialize, tools/call], tools: [now]}
 group_mappings:
   root: [admins]
 ";
@@ -150,7 +170,7 @@ group_mappings:
     fn said(needs: &Needs, groups: &[&str], scopes: &[&str]) -> Result<(), String> {
         let policy = Policy::parse(POLICY).expect("a policy");
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-        needs.allowed(&policy, needs.action.expect("an action"), &owned(groups), &owned(scopes))
+        needs.allowed(&policy, &owned(groups), &owned(scopes))
     }
 
     #[test]
@@ -170,6 +190,21 @@ group_mappings:
         ] {
             assert_eq!(said(&needs, groups, scopes).is_ok(), fine, "{needs:?} {groups:?} {scopes:?}");
         }
+    }
+
+    #[test]
+    fn of_servers_a_policy_has_the_names() {
+        let path = || EntryPath::parse("/clock").expect("a path");
+        let modify = Needs::on(Action::ModifyService, path());
+        assert_eq!(said(&modify, &["keepers"], &[]), Ok(()));
+        let refused =
+            "none of the token's groups (lob1) allows modify_service on /clock; these groups do: keepers";
+        assert_eq!(said(&modify, &["lob1"], &[]), Err(refused.to_owned()));
+        let refused = "none of the token's groups (lob1) allows modify_service";
+        assert_eq!(said(&Needs::to(Action::ModifyService), &["lob1"], &[]), Err(refused.to_owned()));
+        assert_eq!(said(&Needs::call(path(), "now"), &["clocks"], &[]), Ok(()));
+        let refused = "none of the token's groups (clocks) allows tools/call of 'set' on /clock";
+        assert_eq!(said(&Needs::call(path(), "set"), &["clocks"], &[]), Err(refused.to_owned()));
     }
 
     #[test]

@@ -33,8 +33,10 @@ pub(crate) struct Request {
 /// What to answer.
 pub(crate) struct Reply {
     status: u16,
+    kind: &'static str,
     headers: String,
     body: String,
+    finished: bool,
 }
 
 impl Server {
@@ -113,12 +115,23 @@ impl Request {
 impl Reply {
     /// With this body, called JSON.
     pub(crate) fn new(status: u16, body: &str) -> Reply {
-        Reply { status, headers: String::new(), body: body.to_owned() }
+        let (headers, body) = (String::new(), body.to_owned());
+        Reply { status, kind: "application/json", headers, body, finished: true }
     }
 
     /// With this JSON.
     pub(crate) fn json(status: u16, body: &Value) -> Reply {
         Reply::new(status, &body.to_string())
+    }
+
+    /// Called something else.
+    pub(crate) fn kind(self, kind: &'static str) -> Reply {
+        Reply { kind, ..self }
+    }
+
+    /// As if more of the body were to come, and it never comes.
+    pub(crate) fn unfinished(self) -> Reply {
+        Reply { finished: false, ..self }
     }
 
     /// With one more header.
@@ -137,11 +150,14 @@ fn serve(
     let mut lines = BufReader::new(stream);
     while let Some(request) = read(&mut lines) {
         kept.lock().expect("nobody panics with it").push(request.clone());
-        let Reply { status, headers, body } = rule(&request);
-        let head = format!("HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\n{headers}");
+        let Reply { status, kind, headers, body, finished } = rule(&request);
+        let head = format!("HTTP/1.1 {status} Said\r\nContent-Type: {kind}\r\n{headers}");
         // 204 has neither a body nor its length.
-        let length =
-            if status == 204 { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let length = if status == 204 {
+            String::new()
+        } else {
+            format!("Content-Length: {}\r\n", body.len() + usize::from(!finished))
+        };
         if write!(&mut &*stream, "{head}{length}\r\n{body}").is_err() {
             return;
         }

@@ -17,10 +17,10 @@ use serde_json::{Map, Value, json};
 use self::checks::{Check, Examination, Verdict};
 use self::dialect::Reading;
 use self::own_card::{Card, Own, Reach};
-use super::address;
 use super::list::every_enabled;
 use super::options::{Patience, Test, TestAll};
 use crate::credentials::Needs;
+use crate::entries::AGENT;
 use crate::gateway::{Call, Session};
 use crate::http::{Http, Method, Url};
 use crate::options::Remote;
@@ -106,7 +106,7 @@ fn locked<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 /// The card as the registry holds it.
 fn registered(session: &Session<'_>, path: &EntryPath) -> Result<Map<String, Value>, Failure> {
-    session.ask_unseen(Call::new(Method::GET, address(path)))?.read()
+    session.ask_unseen(Call::new(Method::GET, AGENT.address(path)))?.read()
 }
 
 /// Asks the agent itself, without any credentials.

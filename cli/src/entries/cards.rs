@@ -3,43 +3,35 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use access::Action;
-use catalog::{AgentDraft, CardRules, EntryPath, json};
+use catalog::json;
 use serde_json::{Map, Value};
 
+use super::Kind;
 use crate::credentials::Needs;
 use crate::outcome::{Exit, Failure};
 use crate::plain::plain;
-
-/// The loosest rules an operator can set: what breaks these is taken by no server of this version.
-/// Stricter ones are the server's business, which has the last word.
-const LOOSEST: CardRules = CardRules { allow_plain_http: true };
 
 /// Standard input.
 const STDIN: &str = "-";
 
 /// A card as its file holds it.
-pub(super) struct Card {
+pub(crate) struct Card {
     /// The file's name, for messages.
-    pub(super) name: String,
-    pub(super) fields: Map<String, Value>,
+    pub(crate) name: String,
+    /// What is in it.
+    pub(crate) fields: Map<String, Value>,
 }
 
 impl Card {
-    /// Where it wants to live, if that can be told.
-    pub(super) fn path(&self) -> Option<EntryPath> {
-        AgentDraft::wanted_path(&self.fields)
-    }
-
     /// What a caller needs who registers it.
-    pub(super) fn needs(&self) -> Needs {
-        self.path()
-            .map_or_else(|| Needs::to(Action::PublishAgent), |path| Needs::on(Action::PublishAgent, path))
+    pub(super) fn needs(&self, kind: &Kind) -> Needs {
+        let path = (kind.wanted_path)(&self.fields);
+        path.map_or_else(|| Needs::to(kind.publish), |path| Needs::on(kind.publish, path))
     }
 
     /// One line for each fault that no server of this version lets pass.
-    fn faults(&self) -> Vec<String> {
-        let Err(faults) = AgentDraft::read(self.fields.clone(), LOOSEST) else { return Vec::new() };
+    fn faults(&self, kind: &Kind) -> Vec<String> {
+        let Err(faults) = (kind.check)(self.fields.clone()) else { return Vec::new() };
         let line = |fault: &catalog::FieldFault| match &*fault.field {
             "" => format!("{}: {}", self.name, fault.message),
             field => format!("{}: {field}: {}", self.name, fault.message),
@@ -52,7 +44,7 @@ impl Card {
 ///
 /// # Errors
 /// One line for what is wrong.
-pub(super) fn read(file: &Path) -> Result<Card, Failure> {
+pub(crate) fn read(file: &Path) -> Result<Card, Failure> {
     open(file).map_err(|line| Failure::new(Exit::WrongUse, plain(&line)))
 }
 
@@ -60,15 +52,20 @@ pub(super) fn read(file: &Path) -> Result<Card, Failure> {
 ///
 /// # Errors
 /// A line for each fault of each card.
-pub(super) fn read_all(files: &[PathBuf], unchecked: bool) -> Result<Vec<Card>, Failure> {
+pub(crate) fn read_all(
+    kind: &Kind,
+    files: &[PathBuf],
+    read: impl Fn(&Path) -> Result<Card, String>,
+    unchecked: bool,
+) -> Result<Vec<Card>, Failure> {
     if files.iter().filter(|file| **file == Path::new(STDIN)).count() > 1 {
         return Err(Failure::new(Exit::WrongUse, "standard input (-) can be read once only"));
     }
     let (mut cards, mut faults, mut loosened) = (Vec::new(), Vec::new(), false);
     for file in files {
-        match open(file) {
+        match read(file) {
             Ok(card) => {
-                let found = if unchecked { Vec::new() } else { card.faults() };
+                let found = if unchecked { Vec::new() } else { card.faults(kind) };
                 loosened |= !found.is_empty();
                 faults.extend(found);
                 cards.push(card);
@@ -84,24 +81,46 @@ pub(super) fn read_all(files: &[PathBuf], unchecked: bool) -> Result<Vec<Card>, 
     Err(Failure::new(Exit::WrongUse, format!("nothing was sent{way_out}:{lines}")))
 }
 
-fn open(file: &Path) -> Result<Card, String> {
+/// A file's name for messages, and what is in it; `-` is standard input.
+///
+/// # Errors
+/// One line, with the name.
+pub(crate) fn bytes_of(file: &Path) -> Result<(String, Vec<u8>), String> {
     let (name, bytes) = if file == Path::new(STDIN) {
         let mut bytes = Vec::new();
         ("standard input".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes))
     } else {
         (file.display().to_string(), std::fs::read(file))
     };
-    let bytes = bytes.map_err(|fault| format!("{name}: {fault}"))?;
-    match json::read(&bytes) {
-        Ok(Value::Object(fields)) => Ok(Card { name, fields }),
-        Ok(_) => Err(format!("{name}: a card is a JSON object")),
+    bytes.map(|bytes| (name.clone(), bytes)).map_err(|fault| format!("{name}: {fault}"))
+}
+
+/// The JSON object of a text, read as strictly as the servers read it.
+///
+/// # Errors
+/// One line, with the name of what was read.
+pub(crate) fn object_of(name: &str, what: &str, bytes: &[u8]) -> Result<Map<String, Value>, String> {
+    match json::read(bytes) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(_) => Err(format!("{name}: {what} is a JSON object")),
         Err(json::JsonFault::NotJson(why)) => Err(format!("{name}: not JSON: {why}")),
         Err(json::JsonFault::Refused(why)) => Err(format!("{name}: {why}")),
     }
 }
 
+/// Reads a card's file.
+///
+/// # Errors
+/// One line, with the file's name.
+pub(crate) fn open(file: &Path) -> Result<Card, String> {
+    let (name, bytes) = bytes_of(file)?;
+    let fields = object_of(&name, "a card", &bytes)?;
+    Ok(Card { name, fields })
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::AGENT;
     use super::*;
 
     fn told(cards: &[&str], unchecked: bool) -> Result<usize, String> {
@@ -113,7 +132,7 @@ mod tests {
         };
         let files: Vec<PathBuf> = cards.iter().enumerate().map(file).collect();
         let place = format!("{}/", folder.path().display());
-        read_all(&files, unchecked)
+        read_all(&AGENT, &files, open, unchecked)
             .map(|cards| cards.len())
             .map_err(|failure| failure.message.replace(&place, ""))
     }

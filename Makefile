@@ -41,9 +41,9 @@ test-replicas: tools ## Only the tests of several registries on one Postgres, wi
 	@$(TOOL) setup
 	@$(TOOL) model
 	REPLICAS_PARTITION_SECONDS=$${REPLICAS_PARTITION_SECONDS:-30} cargo test --workspace --locked --test replicas --test postgres --test vectors
-test-clients: tools ## Only the tests with lumoauth, Agno, the OpenAI Agents SDK and mcp, from PyPI
+test-clients: tools ## Only the tests with lumoauth, Agno, the OpenAI Agents SDK and mcp, from PyPI and npm
 	@$(TOOL) setup
-	cargo test --workspace --locked --test packages
+	cargo test --workspace --locked --test packages --test gateway
 crash: tools ## Kill the registry CRASH_KILLS=2000 times while eight clients write
 	CRASH_KILLS=$${CRASH_KILLS:-2000} cargo test --workspace --locked --test crash -- --nocapture
 bench: tools ## Measure

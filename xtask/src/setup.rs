@@ -21,6 +21,10 @@ const FETCH: &[Need] = &[
 const POSTGRES: Need = Need { program: "postgres", package: "postgresql", why: "it is the store" };
 const ENVIRONMENTS: Need =
     Need { program: "python3 -m venv", package: "python3-venv", why: "client packages come from PyPI" };
+const NODE: &[Need] = &[
+    Need { program: "node", package: "nodejs", why: "MCP clients come from npm" },
+    Need { program: "npm", package: "npm", why: "MCP clients come from npm" },
+];
 const KEYCLOAK: &[Need] = &[
     Need { program: "mvn", package: "maven", why: "Keycloak comes as a Maven artifact" },
     Need { program: "java", package: "default-jre-headless", why: "Keycloak runs on it" },
@@ -70,6 +74,12 @@ pub fn setup_for_environments() -> Outcome<()> {
         return Err(Fault::new(advice(&[&ENVIRONMENTS])));
     }
     install(&[&ENVIRONMENTS])
+}
+
+/// Installs what running clients from npm needs. A Node.js of another make may do; who has none gets Debian's, and
+/// is told by the tests when that is too old for the packages.
+pub fn setup_for_node() -> Outcome<()> {
+    ensure(NODE)
 }
 
 /// Where nginx lies, or the one command that brings it.

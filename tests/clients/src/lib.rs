@@ -1,15 +1,18 @@
 //! The real client packages from PyPI against the whole stack: Python environments, a stand-in for the model's API,
 //! a handle on a package's agent, and the stack they talk to.
 
+pub mod gateway;
 mod http;
 pub mod mcp;
 pub mod model;
+pub mod node;
 pub mod probe;
 pub mod python;
 pub mod site;
 
 pub use self::mcp::{Called, McpServer};
 pub use self::model::Model;
+pub use self::node::Node;
 pub use self::probe::{Probe, Said};
 pub use self::python::{Python, Run};
 pub use self::site::{Agent, Site, Target};

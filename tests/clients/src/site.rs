@@ -59,15 +59,26 @@ impl Site {
     /// # Panics
     /// When it could start and does not.
     pub async fn start(name: &str) -> Result<Self, String> {
+        Self::start_with(name, |options| options.seed = true).await
+    }
+
+    /// One that is adjusted before it starts.
+    ///
+    /// # Errors
+    /// As above.
+    ///
+    /// # Panics
+    /// When it could start and does not.
+    pub async fn start_with(name: &str, adjust: impl FnOnce(&mut StackOptions)) -> Result<Self, String> {
         // Once: what one program tests is one state of the tree.
         static BINARIES: OnceLock<Result<PathBuf, String>> = OnceLock::new();
         setup::nginx().map_err(|fault| fault.to_string())?;
         let binaries =
             BINARIES.get_or_init(|| build::servers(build::Profile::Dev).map_err(|fault| fault.to_string()));
         let binaries = binaries.clone().unwrap_or_else(|fault| panic!("{fault}"));
-        // Without the model: nobody searches here.
+        // Without the model, unless somebody searches.
         let mut options = StackOptions::new(folder(name), binaries);
-        options.seed = true;
+        adjust(&mut options);
         let stack = Stack::start(options).await.unwrap_or_else(|fault| panic!("it does not start: {fault}"));
         let run = stack.run();
         let key = run.admin_key.unwrap_or_else(|| panic!("run.json names no admin_key"));
@@ -93,6 +104,41 @@ impl Site {
     #[must_use]
     pub fn issuer(&self) -> String {
         self.base.clone()
+    }
+
+    /// Where callers reach it.
+    #[must_use]
+    pub fn gateway(&self) -> String {
+        self.stack.gateway()
+    }
+
+    /// A token of one of the stack's clients.
+    ///
+    /// # Panics
+    /// When there is none to be had.
+    pub async fn token(&self, client: &str) -> String {
+        let token = self.stack.token(client).await;
+        let token = token.unwrap_or_else(|fault| panic!("{client} cannot sign in: {fault}"));
+        self.keep(&token);
+        token
+    }
+
+    /// The secret of one of the stack's clients.
+    ///
+    /// # Panics
+    /// When there is no such client.
+    #[must_use]
+    pub fn secret(&self, client: &str) -> String {
+        let mut clients = self.stack.run().clients;
+        let secret = clients.remove(client).unwrap_or_else(|| panic!("there is no client {client:?}")).secret;
+        self.keep(&secret);
+        secret
+    }
+
+    /// Any request at the gateway, with this token.
+    pub fn ask(&self, method: Method, path: &str, token: Option<&str>) -> reqwest::RequestBuilder {
+        let request = client().request(method, format!("{}{path}", self.gateway()));
+        token.into_iter().fold(request, |request, token| request.bearer_auth(token))
     }
 
     /// What a program of this agent finds in its environment: what the guides and the package's own pages say.
@@ -205,7 +251,9 @@ impl Site {
 /// What is there to be read by scripts, or is the key's only place.
 fn keeps_secrets(data: &Path, file: &Path) -> bool {
     let name = file.strip_prefix(data).unwrap_or(file);
-    ["run.json", "demo-agent.json", "auth-server/admin_key"].iter().any(|known| name == Path::new(known))
+    ["run.json", "demo-agent.json", "secrets.json", "auth-server/admin_key"]
+        .iter()
+        .any(|known| name == Path::new(known))
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
@@ -229,7 +277,11 @@ fn client() -> reqwest::Client {
     wait::client().unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-async fn send(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+/// The answer's status and body, as JSON or as text.
+///
+/// # Panics
+/// When nobody answers.
+pub async fn send(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     let answer = request.send().await.unwrap_or_else(|cause| panic!("nobody answers: {cause}"));
     let status = answer.status();
     let text = answer.text().await.unwrap_or_default();
@@ -244,7 +296,7 @@ const PREFIX: &str = "agent-registry-clients-";
 
 /// A folder for this test program. A static is never dropped, so what earlier programs left behind is taken
 /// away by the next one.
-fn folder(name: &str) -> PathBuf {
+pub(crate) fn folder(name: &str) -> PathBuf {
     for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let file = entry.file_name();
         let owner = file.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());

@@ -1,15 +1,20 @@
 // The client of @modelcontextprotocol/client, which speaks both.
-import { Client, SSEClientTransport, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import {
+  Client,
+  ClientCredentialsProvider,
+  SSEClientTransport,
+  StreamableHTTPClientTransport,
+} from "@modelcontextprotocol/client";
 
-import { answered, headers, play, url } from "./scenarios.mjs";
+import { answered, headers, play, signingIn, url } from "./scenarios.mjs";
 
 const MODES = { old: "legacy", auto: "auto", new: { pin: "2026-07-28" } };
 
 async function open(sessionId) {
-  const mode = MODES[process.env.ERA ?? "auto"];
   const sse = process.env.TRANSPORT === "sse";
-  const client = new Client({ name: "client", version: "1.0" }, { versionNegotiation: { mode: sse ? "legacy" : mode } });
-  const init = { requestInit: { headers: headers() } };
+  const mode = MODES[sse ? "old" : (process.env.ERA ?? "auto")];
+  const client = new Client({ name: "client", version: "1.0" }, { versionNegotiation: { mode } });
+  const init = { requestInit: { headers: headers() }, authProvider: signingIn(ClientCredentialsProvider) };
   const transport = sse
     ? new SSEClientTransport(new URL(url), init)
     : new StreamableHTTPClientTransport(new URL(url), { ...init, sessionId });

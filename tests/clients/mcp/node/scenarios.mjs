@@ -9,6 +9,12 @@ export function headers(token = process.env.TOKEN) {
   return token ? { Authorization: `Bearer ${token}` } : {};
 }
 
+// Where it knows no token, it finds out by itself where one is to be had (RFC 9728), and fetches it.
+export function signingIn(Provider) {
+  const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret, ISSUER: expectedIssuer } = process.env;
+  return clientId && new Provider({ clientId, clientSecret, expectedIssuer });
+}
+
 // One request of the older protocol by hand, with this session's name.
 async function raw(method, session, token) {
   const sent = {

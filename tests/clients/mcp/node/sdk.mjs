@@ -1,13 +1,14 @@
 // The client of @modelcontextprotocol/sdk, which speaks the older protocol.
+import { ClientCredentialsProvider } from "@modelcontextprotocol/sdk/client/auth-extensions.js";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
-import { answered, headers, play, url } from "./scenarios.mjs";
+import { answered, headers, play, signingIn, url } from "./scenarios.mjs";
 
 async function open(sessionId) {
   const client = new Client({ name: "sdk", version: "1.0" });
-  const init = { requestInit: { headers: headers() } };
+  const init = { requestInit: { headers: headers() }, authProvider: signingIn(ClientCredentialsProvider) };
   const transport =
     process.env.TRANSPORT === "sse"
       ? new SSEClientTransport(new URL(url), init)

@@ -21,7 +21,8 @@ class Caller:
     def facts(self):
         session = self.client.session
         server = session.server_info
-        return {"version": session.protocol_version, "server": server and server.name, "session": bool(self.session_id())}
+        name = server and server.name
+        return {"version": session.protocol_version, "server": name, "session": bool(self.session_id())}
 
     def session_id(self):
         return getattr(self.client.transport, "_session_id", None)

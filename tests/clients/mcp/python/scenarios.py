@@ -138,7 +138,7 @@ async def ended(open_client):
     async with open_client() as client:
         await client.call("echo", {"text": "before"})
         session = client.session_id()
-    return (await client.raw("tools/list", session))["status"] if session else None
+    return await client.raw("tools/list", session) if session else None
 
 
 @scenario
@@ -173,9 +173,10 @@ async def stolen(open_client):
     async with open_client() as client:
         session = client.session_id()
         assert session, "this server keeps no sessions"
-        answers = [await client.raw(method, session, os.environ["OTHER_TOKEN"]) for method in ("tools/list", "GET", "DELETE")]
+        thief = os.environ["OTHER_TOKEN"]
+        stolen = [await client.raw(method, session, thief) for method in ("tools/list", "GET", "DELETE")]
         # It was not ended by that.
-        return {"stolen": [answer["status"] for answer in answers], "owner": await client.call("echo", {"text": "mine"})}
+        return {"stolen": stolen, "owner": await client.call("echo", {"text": "mine"})}
 
 
 @scenario

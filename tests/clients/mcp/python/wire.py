@@ -20,13 +20,13 @@ def watching(seen):
 
 
 async def raw(method, session, token=None):
-    """One request of the older protocol, with this session's name."""
+    """One request of the older protocol, with this session's name: the status."""
     sent = {**headers(token), "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-11-25"}
     sent["Mcp-Session-Id"] = session
     async with httpx2.AsyncClient(timeout=30) as http:
         if method in ("GET", "DELETE"):
             async with http.stream(method, sys.argv[1], headers=sent) as answer:
-                return {"status": answer.status_code}
+                return answer.status_code
         body = {"jsonrpc": "2.0", "id": "by-hand", "method": method, "params": {}}
         async with http.stream("POST", sys.argv[1], headers=sent, json=body) as answer:
-            return {"status": answer.status_code}
+            return answer.status_code

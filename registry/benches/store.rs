@@ -217,7 +217,7 @@ async fn requests(
         .map(|store| {
             World::with(|app| {
                 app.store = store.clone();
-                app.index = Index::new(store.clone(), None);
+                app.index = Index::new(store.clone(), app.servers.clone(), None);
                 match &model {
                     Some(model) => app.index.build(Arc::new(Mixed::new(model.clone()))),
                     None => app.index.turn_off("it is left out of the measurement"),

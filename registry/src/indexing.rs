@@ -1,27 +1,34 @@
-//! Keeps the search index equal to the store.
+//! Keeps the search index equal to the stores of agents and MCP servers.
 //!
-//! The index is never the truth: it follows the store one path at a time, a failure is
+//! The index is never the truth: it follows the stores one path at a time, a failure is
 //! logged and caught up by the next sweep, and it can be deleted at any time.
 
+mod document;
+mod key;
 mod others;
 mod shared;
+mod sight;
+mod upkeep;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use access::{Action, Resource};
 use arc_swap::ArcSwap;
-use catalog::{AgentEntry, EntryPath};
-use search::{Bert, Embedder, Engine, Hit, ModelSource, SavedVectors, TextHash, VectorsError};
+use catalog::{AgentEntry, EntryPath, ServerEntry};
+use search::{Bert, Embedder, Engine, ModelSource, SavedVectors, VectorsError};
 use store::EntryStore;
 use tokio::sync::Semaphore;
 
+use self::document::Facts;
+use self::key::Place;
 use crate::identity::Caller;
 
+pub(crate) use self::key::{Key, Kind};
 pub use self::shared::SharedVectors;
+pub(crate) use self::sight::Sight;
 
 /// How often everything is compared with the store, and changed vectors are saved.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -30,13 +37,6 @@ const RETRY: Duration = Duration::from_secs(60);
 /// Paths in one lane are indexed one after the other, so that the older state of an
 /// entry never comes last.
 const LANES: usize = 64;
-
-/// What the filter inside the search needs of an entry.
-#[derive(Clone)]
-struct Facts {
-    resource: Arc<Resource>,
-    enabled: bool,
-}
 
 /// Whether meaning can be searched.
 enum State {
@@ -51,15 +51,40 @@ pub(crate) struct Report {
     pub(crate) reason: Option<String>,
 }
 
+/// What a question is asked of, and how much is wanted.
+#[derive(Default)]
+pub(crate) struct Wanted {
+    pub(crate) kinds: Vec<Kind>,
+    /// How many hits over all these kinds.
+    pub(crate) most: usize,
+    /// The paths of the only agents that count, if not all do.
+    pub(crate) agents: Option<HashSet<String>>,
+}
+
+/// Something that fits a question.
+pub(crate) struct Hit {
+    pub(crate) key: Key,
+    /// -1 to 1.
+    pub(crate) cosine: f32,
+}
+
+/// What the index holds of a place.
+struct Indexed {
+    /// The entity tag of the entry; none when something of it is missing.
+    etag: Option<String>,
+    keys: HashSet<Key>,
+}
+
 /// The index of one registry.
 #[derive(Clone)]
 pub struct Index(Arc<Inner>);
 
 struct Inner {
-    store: Arc<dyn EntryStore<AgentEntry>>,
+    agents: Arc<dyn EntryStore<AgentEntry>>,
+    servers: Arc<dyn EntryStore<ServerEntry>>,
     state: ArcSwap<State>,
-    /// The entity tag under which each path was last indexed.
-    indexed: Mutex<HashMap<EntryPath, String>>,
+    /// What is there of each place.
+    indexed: Mutex<HashMap<Place, Indexed>>,
     lanes: [Mutex<()>; LANES],
     hasher: ahash::RandomState,
     /// Embedding is pure computing: more at a time than there are cores only waits.
@@ -72,23 +97,33 @@ struct Inner {
 
 impl Index {
     /// An index that is still without a model; vectors are kept in the file `vectors`.
-    pub fn new(store: Arc<dyn EntryStore<AgentEntry>>, vectors: Option<PathBuf>) -> Index {
-        Index::with(store, vectors, None)
+    pub fn new(
+        agents: Arc<dyn EntryStore<AgentEntry>>,
+        servers: Arc<dyn EntryStore<ServerEntry>>,
+        vectors: Option<PathBuf>,
+    ) -> Index {
+        Index::with(agents, servers, vectors, None)
     }
 
     /// One that shares its vectors with other replicas' instead.
-    pub fn sharing(store: Arc<dyn EntryStore<AgentEntry>>, shared: SharedVectors) -> Index {
-        Index::with(store, None, Some(shared))
+    pub fn sharing(
+        agents: Arc<dyn EntryStore<AgentEntry>>,
+        servers: Arc<dyn EntryStore<ServerEntry>>,
+        shared: SharedVectors,
+    ) -> Index {
+        Index::with(agents, servers, None, Some(shared))
     }
 
     fn with(
-        store: Arc<dyn EntryStore<AgentEntry>>,
+        agents: Arc<dyn EntryStore<AgentEntry>>,
+        servers: Arc<dyn EntryStore<ServerEntry>>,
         vectors: Option<PathBuf>,
         shared: Option<SharedVectors>,
     ) -> Index {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Index(Arc::new(Inner {
-            store,
+            agents,
+            servers,
             state: ArcSwap::from_pointee(State::Loading),
             indexed: Mutex::default(),
             lanes: std::array::from_fn(|_| Mutex::default()),
@@ -163,40 +198,60 @@ impl Index {
         self.0.state.store(Arc::new(State::Off(reason.to_owned())));
     }
 
-    /// Brings the index to the store's state of one path, before the write is answered:
-    /// who has registered an agent finds it.
+    /// Brings the index to the store's state of one agent, before the write is answered: who has registered
+    /// an agent finds it.
     pub(crate) async fn follow(&self, path: &EntryPath) {
+        self.follow_place(Place::Agent(path.clone())).await;
+    }
+
+    /// The same of an MCP server and its tools.
+    #[allow(dead_code, reason = "the rooms of MCP servers write")]
+    pub(crate) async fn follow_server(&self, path: &EntryPath) {
+        self.follow_place(Place::Server(path.clone())).await;
+    }
+
+    async fn follow_place(&self, place: Place) {
         if !matches!(**self.0.state.load(), State::Ready(_)) {
             return;
         }
-        let (inner, path) = (self.0.clone(), path.clone());
-        if let Err(cause) = self.0.compute(move || inner.follow(&path)).await {
+        let inner = self.0.clone();
+        if let Err(cause) = self.0.compute(move || inner.follow(&place)).await {
             tracing::error!(cause, "an entry could not be indexed; the next sweep tries again");
         }
     }
 
-    /// The entries most like the text among those the caller may see and that are enabled.
+    /// What is most like the text among what the caller may see and what is enabled, for each of these wants,
+    /// best first. The text is embedded once.
     pub(crate) async fn nearest(
         &self,
         caller: &Caller,
         text: &str,
-        k: usize,
-    ) -> Result<Vec<Hit>, &'static str> {
+        wants: Vec<Wanted>,
+    ) -> Result<Vec<Vec<Hit>>, &'static str> {
         let engine = match &**self.0.state.load() {
             State::Ready(engine) => engine.clone(),
             State::Loading => return Err("the model is being loaded"),
             State::Off(_) => return Err("there is no model; /health says why"),
         };
-        let (caller, text) = (caller.clone(), text.to_owned());
+        let (inner, caller, text) = (self.0.clone(), caller.clone(), text.to_owned());
         let searched = self.0.compute(move || {
-            let view = caller.view(Action::ListAgents);
-            engine.nearest(&text, k, |facts| facts.enabled && view.sees(&facts.resource))
+            let question = engine.question(&text)?;
+            let servers = inner.servers.catalogue();
+            let sight = Sight::new(&caller, &servers);
+            let hits = |wanted: &Wanted| {
+                let found = engine
+                    .nearest_to(&question, wanted.most, |facts| wanted.admits(facts) && sight.sees(facts));
+                let hit =
+                    |found: search::Hit| Some(Hit { key: Key::read(&found.key)?, cosine: found.cosine });
+                found.into_iter().filter_map(hit).collect()
+            };
+            Ok(wants.iter().map(hits).collect())
         });
         let failed = |cause: String| {
             tracing::error!(cause, "a search failed");
             "the question could not be read; the log has the cause"
         };
-        searched.await.map_err(failed)?.map_err(|error| failed(error.to_string()))
+        searched.await.map_err(failed)?.map_err(|error: search::SearchError| failed(error.to_string()))
     }
 
     pub(crate) fn report(&self) -> Report {
@@ -216,6 +271,17 @@ impl Index {
             self.0.unsaved.store(true, Ordering::Release);
             tracing::warn!(%error, "vectors are not saved; a restart will embed again");
         }
+    }
+}
+
+impl Wanted {
+    /// Whether something counts at all, whoever asks.
+    fn admits(&self, facts: &Facts) -> bool {
+        let named = |paths: &HashSet<String>| match facts {
+            Facts::Agent { resource, .. } => paths.contains(resource.path()),
+            Facts::Server { .. } | Facts::Tool { .. } => true,
+        };
+        self.kinds.contains(&facts.kind()) && self.agents.as_ref().is_none_or(named)
     }
 }
 
@@ -243,88 +309,7 @@ impl Inner {
         done.await.map_err(|panic| panic.to_string())
     }
 
-    /// Takes all vectors that other replicas have computed, at once.
-    fn borrow(&self, engine: &Engine<Facts>) {
-        let Some(shared) = &self.shared else { return };
-        let catalogue = self.store.catalogue();
-        let lacking =
-            |entry: &Arc<AgentEntry>| engine.lacks(entry.path.as_str(), &catalog::text::of_agent(entry));
-        let hashes: Vec<TextHash> = catalogue.iter().filter_map(lacking).collect();
-        engine.lend(shared.find_now(engine.fingerprint(), &hashes));
-    }
-
-    /// Indexes the whole catalogue on all cores.
-    fn fill(&self, engine: &Engine<Facts>) {
-        let paths: Vec<EntryPath> = self.store.catalogue().iter().map(|entry| entry.path.clone()).collect();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        std::thread::scope(|scope| {
-            for part in paths.chunks(paths.len().div_ceil(cores).max(1)) {
-                scope.spawn(|| {
-                    single_threaded();
-                    part.iter().for_each(|path| self.index(engine, path));
-                });
-            }
-        });
-    }
-
-    /// Indexes whatever differs from the store.
-    fn sweep(&self) {
-        self.stale().iter().for_each(|path| self.follow(path));
-    }
-
-    /// The paths where the index differs from the store.
-    fn stale(&self) -> Vec<EntryPath> {
-        let catalogue = self.store.catalogue();
-        let indexed = self.indexed();
-        let changed = catalogue.iter().filter(|entry| indexed.get(&entry.path) != Some(&entry.etag));
-        let gone = indexed.keys().filter(|path| catalogue.get(path).is_none());
-        changed.map(|entry| &entry.path).chain(gone).cloned().collect()
-    }
-
-    fn follow(&self, path: &EntryPath) {
-        if let State::Ready(engine) = &**self.state.load() {
-            self.index(engine, path);
-        }
-    }
-
-    fn index(&self, engine: &Engine<Facts>, path: &EntryPath) {
-        let lane = &self.lanes[self.hasher.hash_one(path) as usize % LANES];
-        let _turn = lane.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.store.catalogue().get(path) {
-            None => {
-                engine.remove(path.as_str());
-                self.indexed().remove(path);
-            }
-            Some(entry) => {
-                let text = catalog::text::of_agent(entry);
-                let lacking = engine.lacks(path.as_str(), &text);
-                let borrowed = lacking.is_some_and(|hash| self.borrow_one(engine, hash));
-                match engine.upsert(path.as_str(), &text, Facts::of(entry)) {
-                    Ok(()) => {
-                        if let (Some(hash), Some(shared)) = (lacking, &self.shared) {
-                            engine.give_back(&[hash]);
-                            let computed = engine.vector(path.as_str()).filter(|_| !borrowed);
-                            computed.into_iter().for_each(|vector| shared.keep(engine.fingerprint(), vector));
-                        }
-                        self.indexed().insert(path.clone(), entry.etag.clone());
-                    }
-                    Err(error) => tracing::error!(%path, %error, "not indexed; the next sweep tries again"),
-                }
-            }
-        }
-        self.unsaved.store(true, Ordering::Release);
-    }
-
-    /// Takes one vector that another replica has computed, if any has.
-    fn borrow_one(&self, engine: &Engine<Facts>, text: TextHash) -> bool {
-        let Some(shared) = &self.shared else { return false };
-        let found = shared.find_now(engine.fingerprint(), &[text]);
-        let is_there = !found.is_empty();
-        engine.lend(found);
-        is_there
-    }
-
-    fn indexed(&self) -> std::sync::MutexGuard<'_, HashMap<EntryPath, String>> {
+    fn indexed(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Indexed>> {
         self.indexed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

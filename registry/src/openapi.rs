@@ -54,7 +54,7 @@ pub(crate) fn document(service: &OpenApiService<Api, ()>, server: &str) -> Strin
 }
 
 /// Which refusals each operation can answer with; every protected one also 401, 500 and 503.
-const REFUSALS: [(&str, &[&str]); 14] = [
+const REFUSALS: [(&str, &[&str]); 15] = [
     ("registerAgent", &["400", "403", "409", "413", "415", "422"]),
     ("listAgents", &["400", "422"]),
     ("getAgent", &["400", "403", "404"]),
@@ -66,6 +66,7 @@ const REFUSALS: [(&str, &[&str]); 14] = [
     ("listChanges", &["400", "410", "422", "429"]),
     ("discoverAgents", &["400", "413", "415", "422"]),
     ("discoverAgentsSemantic", &["400", "413", "415", "422"]),
+    ("searchSemantic", &["400", "413", "415", "422"]),
     ("explainAccess", &["400", "403", "413", "415", "422"]),
     ("simulateAccess", &["400", "403", "413", "415", "422"]),
     ("health", &[]),

@@ -215,15 +215,16 @@ impl Storage {
                 let agents =
                     FileStore::<AgentEntry>::open_folding(&folder, clock.clone(), limits, fold_after)?;
                 let servers = FileStore::<ServerEntry>::open_folding(&folder, clock, limits, fold_after)?;
-                let agents = Arc::new(agents);
-                let index = Index::new(agents.clone(), Some(state.join("vectors.bin")));
-                Ok(Opened { agents, servers: Arc::new(servers), index })
+                let (agents, servers) = (Arc::new(agents), Arc::new(servers));
+                let index = Index::new(agents.clone(), servers.clone(), Some(state.join("vectors.bin")));
+                Ok(Opened { agents, servers, index })
             }
             Storage::Postgres { url, limits, follow, interval, patience, migrate } => {
                 let options = PostgresOptions { url, clock, limits, follow, interval, patience, migrate };
                 let agents = Arc::new(PostgresStore::<AgentEntry>::open(options.clone()).await?);
                 let servers = Arc::new(PostgresStore::<ServerEntry>::open(options).await?);
-                let index = Index::sharing(agents.clone(), SharedVectors::new(agents.shelf()));
+                let index =
+                    Index::sharing(agents.clone(), servers.clone(), SharedVectors::new(agents.shelf()));
                 Ok(Opened { agents, servers, index })
             }
         }

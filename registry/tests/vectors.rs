@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use catalog::AgentEntry;
+use catalog::{AgentEntry, ServerEntry};
 use common::{NOW, Role, World, card};
 use registry::indexing::{Index, SharedVectors};
 use search::{Embedder, HashedWords, SearchError};
@@ -53,15 +53,16 @@ impl Drop for Replica {
 async fn replica(url: &str) -> Replica {
     let mut options = PostgresOptions::new(url.parse().expect("a URL"), Arc::new(|| NOW));
     options.migrate = true;
-    let store = Arc::new(<PostgresStore>::open(options).await.expect("opened"));
-    let index = Index::sharing(store.clone(), SharedVectors::new(store.shelf()));
+    let store = Arc::new(PostgresStore::<AgentEntry>::open(options.clone()).await.expect("opened"));
+    let servers = Arc::new(PostgresStore::<ServerEntry>::open(options).await.expect("opened"));
+    let index = Index::sharing(store.clone(), servers.clone(), SharedVectors::new(store.shelf()));
     let embedded = Arc::new(AtomicUsize::new(0));
     let counting = Counting { words: HashedWords::new(256), count: embedded.clone() };
     let building = index.clone();
     tokio::task::spawn_blocking(move || building.build(Arc::new(counting))).await.expect("built");
     let following = tokio::spawn(index.clone().follow_others());
     let kept: Arc<dyn EntryStore<AgentEntry>> = store.clone();
-    let world = World::with(|app| (app.store, app.index) = (kept, index));
+    let world = World::with(|app| (app.store, app.servers, app.index) = (kept, servers, index));
     Replica { world, store, embedded, following }
 }
 

@@ -1,15 +1,17 @@
 //! Discovery: the endpoints.
 
-mod body;
-mod semantic;
-mod skills;
+pub(crate) mod body;
+pub(crate) mod semantic;
+pub(crate) mod skills;
 
 use std::sync::Arc;
 
 use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 
-use self::body::{DiscoverAnswer, DiscoverInput, Discovered, Searched, SemanticAnswer, SemanticInput};
+use self::body::{DiscoverAnswer, DiscoverInput, Discovered};
+use self::semantic::body::{SearchAnswer, SearchInput, Searched, SearchedAll, SemanticAnswer, SemanticInput};
+use self::semantic::question;
 use crate::App;
 use crate::agents::Tag;
 use crate::body::Inputs;
@@ -37,10 +39,11 @@ impl Discovery {
         Ok(Discovered::Agents(Json(DiscoverAnswer::new(wish, matches))))
     }
 
-    /// Find agents by meaning
+    /// Find agents and MCP servers by meaning
     ///
-    /// Enabled agents the caller may see whose cards are nearest in meaning to the question, best
-    /// first. 503 while the model is not there; everything else works then.
+    /// Enabled agents and MCP servers the caller may see, and tools he may call, that are nearest in meaning to
+    /// the question, best first over all entity types; tools when they are asked for. 503 while the model is not
+    /// there; everything else works then.
     #[oai(
         path = "/api/agents/discover/semantic",
         method = "post",
@@ -48,8 +51,24 @@ impl Discovery {
         tag = "Tag::Discovery"
     )]
     async fn semantic(&self, caller: Caller, input: Inputs<SemanticInput>) -> Result<Searched, ApiError> {
-        let question = body::question(&input.values)?;
+        let question = question::entities(&input.values)?;
         let found = semantic::search(&self.0, &caller, &question).await?;
-        Ok(Searched::Entities(Json(SemanticAnswer::new(question, &found))))
+        Ok(Searched::Entities(Json(SemanticAnswer::new(question, &found, &self.0.public_url))))
+    }
+
+    /// Find MCP servers, tools and agents by meaning
+    ///
+    /// Enabled MCP servers and agents the caller may see, and tools he may call, that are nearest in meaning to
+    /// the question: a list of each, best first. 503 while the model is not there; everything else works then.
+    #[oai(
+        path = "/api/search/semantic",
+        method = "post",
+        operation_id = "searchSemantic",
+        tag = "Tag::Discovery"
+    )]
+    async fn search(&self, caller: Caller, input: Inputs<SearchInput>) -> Result<SearchedAll, ApiError> {
+        let question = question::everything(&input.values)?;
+        let found = semantic::by_kind(&self.0, &caller, &question).await?;
+        Ok(SearchedAll::Found(Json(SearchAnswer::new(question, &found))))
     }
 }

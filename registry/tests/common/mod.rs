@@ -125,8 +125,8 @@ impl World {
         let kept = Folder::lock(folder.path()).expect("a folder of one's own");
         let store = FileStore::<AgentEntry>::open(&kept, clock.clone(), limits).expect("a store");
         let servers = FileStore::<ServerEntry>::open(&kept, clock.clone(), limits).expect("a store");
-        let store = Arc::new(store);
-        let index = Index::new(store.clone(), Some(folder.path().join("vectors.bin")));
+        let (store, servers) = (Arc::new(store), Arc::new(servers));
+        let index = Index::new(store.clone(), servers.clone(), Some(folder.path().join("vectors.bin")));
         index.build(Arc::new(HashedWords::new(256)));
         let mut app = App {
             policy: LivePolicy::new(Policy::parse(SHIPPED).expect("the shipped policy"), false, NOW),
@@ -134,7 +134,7 @@ impl World {
             metrics: Metrics::default(),
             followers: Followers::default(),
             store,
-            servers: Arc::new(servers),
+            servers,
             index,
             max_lag: None,
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),

@@ -103,7 +103,7 @@ fn body_of(operation: &str, path: &str) -> Value {
         "patchAgent" => json!({"description": "Changed", "registered_by": "me", "trust_level": "trusted"}),
         "toggleAgent" => json!({"enabled": false}),
         "discoverAgents" => json!({"skills": ["silence"]}),
-        "discoverAgentsSemantic" => json!({"query": "keeps silent"}),
+        "discoverAgentsSemantic" | "searchSemantic" => json!({"query": "keeps silent"}),
         "explainAccess" => json!({"action": "get_agent", "resource": path}),
         "simulateAccess" => json!({"policy": "UI-Scopes: {}\n"}),
         other => panic!("say here what {other} is sent, so that it is asked too"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use access::{Action, DecisionRecord, Denied, LivePolicy, Permit, Policy, Resource, Verdict};
 use boot::audit::Audit;
-use catalog::{AgentEntry, CardRules, Entry, ServerEntry};
+use catalog::{AgentEntry, CardRules, Entry, EntryPath, ServerEntry};
 use store::{Catalogue, EntryStore, Status};
 use token::Clock;
 
@@ -14,6 +14,8 @@ use crate::changes::Followers;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::indexing::Index;
+use crate::keyring::Keyring;
+use crate::servers::Health;
 use crate::{Exchange, GatewayRules, Metrics, Seal, Upstreams};
 
 /// Our name in the audit trail.
@@ -39,6 +41,10 @@ pub struct App {
     pub upstreams: Upstreams,
     /// What the gateway to them takes.
     pub gateway: GatewayRules,
+    /// What is known of the servers' health.
+    pub health: Health,
+    /// The registry's own key.
+    pub keyring: Keyring,
     /// What the operator has loosened about cards.
     pub rules: CardRules,
     /// Where denied and changing requests are recorded.
@@ -114,6 +120,23 @@ impl App {
         let rule = caller.policy.explain(&caller.who, action, resource).reason();
         self.record(caller, action.name(), resource.path(), verdict.name(), rule);
         decided
+    }
+
+    /// Decides on whatever lives at a path, and hands that out with the permit.
+    pub(crate) fn decide_on<E: Entry>(
+        &self,
+        caller: &Caller,
+        action: Action,
+        path: &EntryPath,
+        picture: &Catalogue<E>,
+    ) -> Result<(Permit, Arc<E>), ApiError> {
+        match picture.get(path) {
+            Some(entry) => Ok((self.decide(caller, action, entry.resource())?, entry.clone())),
+            None => {
+                self.decide(caller, action, &Resource::vacant(E::policy_name(path)))?;
+                Err(ApiError::Absent)
+            }
+        }
     }
 
     /// Refuses, on the record, what no rule of the policy is about.

@@ -61,6 +61,51 @@ fn object(value: Value) -> Result<Map<String, Value>, ApiError> {
     }
 }
 
+/// A submitted JSON object, or a form that means one; `T` documents the object.
+pub(crate) struct SubmittedOrForm<T> {
+    pub(crate) object: Map<String, Value>,
+    documented: PhantomData<T>,
+}
+
+impl<'a, T: Type> ApiExtractor<'a> for SubmittedOrForm<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(json_body(T::schema_ref(), true))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _options: ExtractParamOptions<()>,
+    ) -> Result<SubmittedOrForm<T>> {
+        let object = json_or_form(request, &bytes(body).await?)?;
+        Ok(SubmittedOrForm { object, documented: PhantomData })
+    }
+}
+
+/// The object that a body is, or means. A field of a form that was left empty was left out.
+fn json_or_form(request: &Request, bytes: &[u8]) -> Result<Map<String, Value>, ApiError> {
+    match is_json(request) {
+        Some(false) if is_form(request) => {
+            let mut form = pairs(bytes);
+            form.retain(|_, value| value != "");
+            Ok(form)
+        }
+        Some(false) => {
+            let message = "send JSON (Content-Type: application/json) or a form";
+            Err(ApiError::MediaType(message.into()))
+        }
+        Some(true) | None => object(json::read(bytes).map_err(ApiError::from)?),
+    }
+}
+
 /// Values that may stand in the query string, in a JSON body or in a form; `T` documents the JSON body.
 pub(crate) struct Inputs<T> {
     /// By name; of the places that give a name, the query string comes first.
@@ -90,15 +135,7 @@ impl<'a, T: Type> ApiExtractor<'a> for Inputs<T> {
         let bytes = bytes(body).await?;
         // An empty body is no body, whatever its Content-Type says.
         if !bytes.is_empty() {
-            let more = match is_json(request) {
-                Some(false) if is_form(request) => pairs(&bytes),
-                Some(false) => {
-                    let message = "send JSON (Content-Type: application/json) or a form";
-                    return Err(ApiError::MediaType(message.into()).into());
-                }
-                Some(true) | None => object(json::read(&bytes).map_err(ApiError::from)?)?,
-            };
-            for (name, value) in more {
+            for (name, value) in json_or_form(request, &bytes)? {
                 values.entry(name).or_insert(value);
             }
         }

@@ -33,6 +33,19 @@ impl IfMatch {
         ))
     }
 
+    /// The same condition on what is kept, where a tag is `"kept.shown"`: what a caller is shown may change
+    /// while the entry stays as it is.
+    pub(crate) fn of_kept(self) -> IfMatch {
+        let kept = |tag: String| match tag.split_once('.') {
+            Some((kept, _)) => format!("{kept}\""),
+            None => tag,
+        };
+        match self {
+            IfMatch::Any => IfMatch::Any,
+            IfMatch::OneOf(tags) => IfMatch::OneOf(tags.into_iter().map(kept).collect()),
+        }
+    }
+
     /// Refuses a write made from another state of the entry (strong comparison: weak tags never match).
     pub(crate) fn check(&self, etag: &str) -> Result<(), ApiError> {
         match self {
@@ -83,6 +96,20 @@ fn tags(header: &str) -> Option<Vec<EntityTag<'_>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tag_of_what_was_shown_is_one_of_what_is_kept() {
+        for (header, matched) in [
+            ("\"abc.1\"", true),
+            ("\"abc.2\"", true),
+            ("\"abc\"", true),
+            ("\"abd.1\"", false),
+            ("\".1\"", false),
+        ] {
+            let condition = IfMatch::read(Some(header)).expect("a list of tags").of_kept();
+            assert_eq!(condition.check("\"abc\"").is_ok(), matched, "{header}");
+        }
+    }
 
     #[test]
     fn tags_are_compared_as_http_says() {

@@ -15,6 +15,7 @@ use token::Location;
 use url::Url;
 
 use crate::agents::EndpointRules;
+use crate::keyring::KeyFile;
 use crate::operator::StoreCommand;
 use crate::storage::{Storage, StorageOptions};
 use crate::{GatewayRules, UpstreamRules};
@@ -77,6 +78,14 @@ pub struct Options {
     /// the seal: whoever reaches this port can then be anybody.
     #[arg(long, env = "REGISTRY_TRUST_PLAIN_HEADERS")]
     trust_plain_headers: bool,
+    /// File with the key that seals what MCP servers are called with: 32 bytes in base64, for its owner alone (0600).
+    /// Without it the key is registry.key under --state, made at the first start. With --store postgres there is
+    /// none unless it is given: every registry on one database needs the same.
+    #[arg(long, env = "REGISTRY_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// About how often each enabled MCP server is asked for its tools, in seconds.
+    #[arg(long, env = "REGISTRY_TOOLS_INTERVAL", default_value_t = 300)]
+    tools_interval: u32,
     /// The gateway's address as clients write it.
     #[arg(long, env = "REGISTRY_PUBLIC_URL", default_value = "http://localhost:8080")]
     public_url: String,
@@ -208,6 +217,10 @@ pub struct Config {
     pub trust_plain_headers: bool,
     /// The gateway's address without a slash at its end.
     pub public_url: String,
+    /// Where the registry's own key is.
+    pub key_file: KeyFile,
+    /// How often servers are asked for their tools.
+    pub tools_interval: Duration,
     /// What the operator has loosened about cards.
     pub rules: CardRules,
     /// Which agents may be looked at.
@@ -242,6 +255,9 @@ impl Config {
         }
         let exchange_url = exchange_url(options.exchange_url.as_deref(), &mut faults);
         let storage = options.storage.chosen(&options.state, &mut faults);
+        if options.tools_interval == 0 {
+            faults.push("--tools-interval must be at least 1".to_owned());
+        }
         let max_lag = options.storage.max_lag(&mut faults);
         match (listen, policy, keys, storage) {
             (Some(listen), Some(policy), Some(identity_keys), Some(storage)) if faults.is_empty() => {
@@ -260,8 +276,10 @@ impl Config {
                     socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
                     unbounded: max_lag.is_none() && matches!(storage, Storage::Postgres { .. }),
                     max_lag,
+                    key_file: key_file(options, &storage),
                     storage,
                     trust_plain_headers: options.trust_plain_headers,
+                    tools_interval: Duration::from_secs(options.tools_interval.into()),
                     rules: options.rules(),
                     endpoints: EndpointRules { allow_private: options.verify_private },
                     model: ModelSource {
@@ -275,6 +293,14 @@ impl Config {
             }
             _ => Err(faults),
         }
+    }
+}
+
+fn key_file(options: &Options, storage: &Storage) -> KeyFile {
+    match (&options.key_file, storage) {
+        (Some(file), _) => KeyFile::At(file.clone()),
+        (None, Storage::File { state, .. }) => KeyFile::Beside(state.clone()),
+        (None, Storage::Postgres { .. }) => KeyFile::None,
     }
 }
 

@@ -53,7 +53,7 @@ pub(crate) enum ApiError {
     NoRoute,
     /// The route does not know the method; `Allow` lists those it knows.
     Method(String),
-    /// Another agent lives at this path.
+    /// Another entry lives at this path.
     Taken(String),
     /// The entry is not the one the caller read; with its tag of now.
     Stale(String),
@@ -155,7 +155,7 @@ impl ApiError {
             ApiError::NoRoute => "there is nothing at this address; see /api/openapi.json".to_owned(),
             ApiError::Method(allowed) => format!("this address does not know the method; it knows {allowed}"),
             ApiError::Taken(path) => {
-                format!("an agent is registered at '{path}': choose another path, or update it")
+                format!("something is registered at '{path}': choose another path, or update it")
             }
             ApiError::Stale(etag) => {
                 format!("the entry has changed since you read it, and its tag is now {etag}: read it again")

@@ -115,8 +115,13 @@ impl fmt::Display for KeyFile {
     }
 }
 
+/// Whether a value of the store is sealed, and not in clear.
+pub(crate) fn is_seal(value: &str) -> bool {
+    value.starts_with(SEALED)
+}
+
 fn is_sealed(server: &ServerEntry) -> bool {
-    server.headers.values().any(|value| value.starts_with(SEALED))
+    server.headers.values().any(|value| is_seal(value))
 }
 
 fn read(file: &Path) -> Result<Option<Keyring>, String> {
@@ -216,11 +221,6 @@ impl Keyring {
         server.headers.iter().map(clear).collect()
     }
 
-    /// Whether a value stands in the state as somebody wrote it there by hand.
-    pub fn is_clear(kept: &str) -> bool {
-        !kept.starts_with(SEALED)
-    }
-
     fn open(&self, server: &str, header: &str, kept: &str) -> Result<Vec<u8>, KeyringError> {
         // Written by hand since the start: sealing it would change nothing about who has read it.
         let Some(sealed) = kept.strip_prefix(SEALED) else { return Ok(kept.as_bytes().to_vec()) };
@@ -259,7 +259,7 @@ mod tests {
         let keyring = Keyring::of(&[7; 32], true);
         let clock = server(&keyring, "clock");
         let kept = &clock.headers["x-key"];
-        assert!(!kept.contains("hunter2") && !Keyring::is_clear(kept));
+        assert!(!kept.contains("hunter2") && is_seal(kept));
         let opened = keyring.headers(&clock).expect("opened");
         assert_eq!((opened[0].0.as_str(), opened[0].1.as_bytes()), ("x-key", &b"hunter2"[..]));
         assert!(!format!("{opened:?} {keyring:?}").contains("hunter2"));

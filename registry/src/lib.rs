@@ -21,9 +21,11 @@ pub mod operator;
 mod policy;
 mod routes;
 mod server;
+pub mod servers;
 mod settle;
 pub mod storage;
 pub mod upstream;
+mod url;
 
 pub use app::App;
 pub use changes::{FollowLimits, Followers};

@@ -1,5 +1,6 @@
 //! The registry: read the configuration, open the state, serve until told to stop.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -10,6 +11,7 @@ use boot::audit::Audit;
 use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
+use registry::servers::{Chance, Health, keep_asking, seal_headers};
 use registry::storage::Opened;
 use registry::{
     App, Bound, Exchange, Followers, Metrics, Seal, Upstreams, bind, endpoint, operators_endpoint,
@@ -63,6 +65,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     let clock = clock();
     let opened = config.storage.open(clock.clone()).await.map_err(|fault| fault.to_string())?;
     let Opened { agents, servers, index } = opened;
+    let keyring = config.key_file.open(servers.catalogue().iter().map(|server| &**server))?;
     let keys = identity_keys(config.identity_keys, &clock)?;
     let exchange = Exchange::new(config.exchange_url, &config.public_url, clock.clone())?;
     let app = Arc::new(App {
@@ -72,6 +75,8 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         exchange,
         upstreams: Upstreams::new(config.upstreams)?,
         gateway: config.gateway,
+        health: Health::new(config.tools_interval, chance()),
+        keyring,
         rules: config.rules,
         endpoints: config.endpoints,
         public_url: config.public_url,
@@ -83,10 +88,12 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         followers: Followers::default(),
         clock,
     });
+    seal_headers(&app).await?;
     let bound = bind(config.listen, config.socket).await?;
     let following = tokio::spawn(follow_policy(app.clone(), watch));
     let indexing = tokio::spawn(index.clone().run(config.model));
     let others = tokio::spawn(index.clone().follow_others());
+    let asking = tokio::spawn(keep_asking(app.clone()));
     let admin = match config.admin_listen {
         Some(address) => Some(bind(address, None).await?),
         None => None,
@@ -113,6 +120,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     let served = server.run_with_graceful_shutdown(endpoint(&app), stopped, Some(GRACE)).await;
     indexing.abort();
     others.abort();
+    asking.abort();
     following.abort();
     index.save();
     app.store.close().await;
@@ -133,6 +141,11 @@ async fn follow_policy(app: Arc<App>, mut watch: FileWatch) {
             }),
         }
     }
+}
+
+/// From the operating system: a hasher's keys are drawn there.
+fn chance() -> Chance {
+    Arc::new(|| RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64)
 }
 
 fn clock() -> Clock {

@@ -14,14 +14,15 @@ use crate::changes::Changes;
 use crate::discover::Discovery;
 use crate::health::System;
 use crate::policy::Access;
+use crate::servers::Servers;
 
 /// All operations of the registry.
-pub(crate) type Api = (Agents, Changes, Discovery, Access, System);
+pub(crate) type Api = (Agents, Servers, Changes, Discovery, Access, System);
 
 /// The operations, ready to be served and documented.
 pub(crate) fn service(app: &Arc<App>) -> OpenApiService<Api, ()> {
     let app = || app.clone();
-    described((Agents(app()), Changes(app()), Discovery(app()), Access(app()), System(app())))
+    described((Agents(app()), Servers(app()), Changes(app()), Discovery(app()), Access(app()), System(app())))
 }
 
 fn described(api: Api) -> OpenApiService<Api, ()> {
@@ -54,7 +55,7 @@ pub(crate) fn document(service: &OpenApiService<Api, ()>, server: &str) -> Strin
 }
 
 /// Which refusals each operation can answer with; every protected one also 401, 500 and 503.
-const REFUSALS: [(&str, &[&str]); 15] = [
+const REFUSALS: [(&str, &[&str]); 25] = [
     ("registerAgent", &["400", "403", "409", "413", "415", "422"]),
     ("listAgents", &["400", "422"]),
     ("getAgent", &["400", "403", "404"]),
@@ -63,6 +64,16 @@ const REFUSALS: [(&str, &[&str]); 15] = [
     ("deleteAgent", &["400", "403", "404", "412"]),
     ("toggleAgent", &["400", "403", "404", "412", "413", "415", "422"]),
     ("getAgentHistory", &["400", "403", "404", "422"]),
+    ("registerServer", &["400", "403", "409", "413", "415", "422"]),
+    ("listServers", &["400", "422"]),
+    ("getServer", &["400", "403", "404"]),
+    ("updateServer", &["400", "403", "404", "412", "413", "415", "422"]),
+    ("patchServer", &["400", "403", "404", "412", "413", "415", "422"]),
+    ("deleteServer", &["400", "403", "404", "412"]),
+    ("toggleServer", &["400", "403", "404", "412", "413", "415", "422"]),
+    ("listServerTools", &["400", "403", "404"]),
+    ("checkServer", &["400", "403", "404", "429"]),
+    ("getServerHistory", &["400", "403", "404", "422"]),
     ("listChanges", &["400", "410", "422", "429"]),
     ("discoverAgents", &["400", "413", "415", "422"]),
     ("discoverAgentsSemantic", &["400", "413", "415", "422"]),

@@ -9,10 +9,9 @@ use poem::web::Html;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use tracing::Instrument as _;
 
-use crate::agents::url;
 use crate::error::ApiError;
 use crate::identity::REQUEST_ID;
-use crate::{App, metrics, openapi};
+use crate::{App, metrics, openapi, url};
 
 /// Everything the registry answers.
 pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {

@@ -107,6 +107,8 @@ pub struct ServerEntry {
     pub transports: Vec<Transport>,
     /// For discovery.
     pub tags: Vec<String>,
+    /// Under which terms it may be used.
+    pub license: String,
     /// What it offers, in its own order.
     pub tools: Arc<[Tool]>,
     /// Whether the gateway and discovery know it.
@@ -232,6 +234,7 @@ impl Entry for ServerEntry {
         Ok(ServerEntry {
             name: text("server_name"),
             description: text("description"),
+            license: text("license"),
             upstream,
             transports,
             tags,

@@ -9,7 +9,6 @@ mod read;
 mod remove;
 mod toggle;
 mod update;
-pub(crate) mod url;
 
 use std::sync::Arc;
 
@@ -18,10 +17,12 @@ use poem_openapi::param::{Path, Query};
 use poem_openapi::payload::Json;
 use poem_openapi::{OpenApi, Tags};
 
-pub(crate) use self::body::{AgentFacts, organization};
+pub(crate) use self::body::{
+    AgentChange, AgentFacts, RemoveAnswer, ToggleInput, cursor_path, history_wish, organization,
+};
 use self::body::{
     AgentHistory, AgentList, CardAnswer, ChangedAnswer, HistoryAnswer, ListAnswer, RegisterAnswer,
-    Registered, RemoveAnswer, ToggleAnswer, ToggleInput, Toggled,
+    Registered, ToggleAnswer, Toggled,
 };
 use self::card::{AgentCard, AgentCardChange};
 pub use self::endpoint::EndpointRules;
@@ -38,6 +39,9 @@ pub(crate) enum Tag {
     /// Registering agents and keeping their cards.
     #[oai(rename = "agents")]
     Agents,
+    /// Registering MCP servers, their tools and their health.
+    #[oai(rename = "servers")]
+    Servers,
     /// Finding agents.
     #[oai(rename = "discovery")]
     Discovery,

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use access::{Action, Permit, Resource, Visibility};
+use access::{Action, Permit, Visibility};
 use catalog::{AgentEntry, EntryPath};
-use store::Catalogue;
 
 use crate::App;
 use crate::error::ApiError;
@@ -18,28 +17,13 @@ pub(super) fn permitted(
     action: Action,
     path: &EntryPath,
 ) -> Result<(Permit, Arc<AgentEntry>), ApiError> {
-    decided(app, caller, action, path, &app.store.catalogue())
-}
-
-fn decided(
-    app: &App,
-    caller: &Caller,
-    action: Action,
-    path: &EntryPath,
-    picture: &Catalogue,
-) -> Result<(Permit, Arc<AgentEntry>), ApiError> {
-    match picture.get(path) {
-        Some(entry) => Ok((app.decide(caller, action, &entry.resource)?, entry.clone())),
-        None => {
-            app.decide(caller, action, &Resource::vacant(path.as_str()))?;
-            Err(ApiError::Absent)
-        }
-    }
+    app.decide_on(caller, action, path, &app.store.catalogue())
 }
 
 /// The agent at a path.
 pub(crate) fn get(app: &App, caller: &Caller, path: &EntryPath) -> Result<Arc<AgentEntry>, ApiError> {
-    decided(app, caller, Action::GetAgent, path, &*app.picture()?).map(|(_, entry)| entry)
+    let picture = app.picture()?;
+    app.decide_on(caller, Action::GetAgent, path, &picture).map(|(_, entry)| entry)
 }
 
 /// What a list is asked for.

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use access::identity::{self, IdentityClaims};
 use access::{LivePolicy, Policy, Principal};
@@ -14,6 +15,8 @@ use poem::http::{HeaderMap, Method, StatusCode};
 use poem::{Endpoint, Request, Response};
 use registry::agents::EndpointRules;
 use registry::indexing::Index;
+use registry::keyring::KeyFile;
+use registry::servers::Health;
 use registry::{App, Exchange, Followers, GatewayRules, Metrics, Seal, UpstreamRules, Upstreams, endpoint};
 use search::HashedWords;
 use serde_json::Value;
@@ -125,6 +128,8 @@ impl World {
         let kept = Folder::lock(folder.path()).expect("a folder of one's own");
         let store = FileStore::<AgentEntry>::open(&kept, clock.clone(), limits).expect("a store");
         let servers = FileStore::<ServerEntry>::open(&kept, clock.clone(), limits).expect("a store");
+        let key = KeyFile::Beside(folder.path().to_owned());
+        let keyring = key.open(servers.catalogue().iter().map(|server| &**server)).expect("a key");
         let (store, servers) = (Arc::new(store), Arc::new(servers));
         let index = Index::new(store.clone(), servers.clone(), Some(folder.path().join("vectors.bin")));
         index.build(Arc::new(HashedWords::new(256)));
@@ -141,6 +146,8 @@ impl World {
             exchange: Exchange::new(None, "http://localhost:8080", clock.clone()).expect("a client"),
             upstreams: Upstreams::new(UpstreamRules::default()).expect("a client"),
             gateway: GatewayRules::default(),
+            health: Health::new(Duration::from_secs(300), Arc::new(|| 0.5)),
+            keyring,
             rules: CardRules::default(),
             endpoints: EndpointRules { allow_private: true },
             public_url: "http://localhost:8080".into(),
@@ -187,7 +194,7 @@ impl World {
     }
 
     pub async fn send(&self, request: Request) -> Answer {
-        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let (method, path) = (request.method().to_string(), request.uri().path().replace("/servers/register", "/servers"));
         let answer = self.answer(request).await;
         self.assert_documented(&method, &path, &answer);
         answer
@@ -197,9 +204,12 @@ impl World {
     /// operation is refused as such.
     fn assert_documented(&self, method: &str, path: &str, answer: &Answer) {
         let fits = |template: &str| {
-            let rest = template.strip_prefix("/api/agents/{path}").map(|suffix| {
-                let agent = path.strip_prefix("/api/agents/").and_then(|agent| agent.strip_suffix(suffix));
-                let about = ["/toggle", "/history"];
+            let (folder, about): (_, &[&str]) = match template.starts_with("/api/servers/") {
+                true => ("/api/servers/", &["/toggle", "/history", "/tools", "/health"]),
+                false => ("/api/agents/", &["/toggle", "/history"]),
+            };
+            let rest = template.strip_prefix(&format!("{folder}{{path}}")).map(|suffix| {
+                let agent = path.strip_prefix(folder).and_then(|agent| agent.strip_suffix(suffix));
                 agent.is_some_and(|agent| about.iter().all(|last| suffix == *last || !agent.ends_with(last)))
             });
             template == path || rest.unwrap_or(false)

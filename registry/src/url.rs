@@ -1,4 +1,4 @@
-//! How a URL names an agent: `/api/agents/team/reviewer/toggle` and
+//! How a URL names an entry: `/api/agents/team/reviewer/toggle` and
 //! `/api/agents/team%2Freviewer/toggle` are the same request.
 //!
 //! OpenAPI knows only one-segment parameters, people type slashes; so the plain form
@@ -7,6 +7,8 @@
 use catalog::RequestPath;
 use catalog::path::{TargetFault, encode_segment};
 
+/// Where servers are registered, and where other registries' clients register them.
+const REGISTER_SERVER: (&str, &str) = ("/api/servers", "/api/servers/register");
 const AGENTS: &str = "/api/agents/";
 /// Addresses below [`AGENTS`] that are no agent's.
 const OWN: [&str; 3] = ["register", "discover", "discover/semantic"];
@@ -19,6 +21,9 @@ const ABOUT: [&str; 2] = ["/toggle", "/history"];
 /// A [`TargetFault`]: the same spellings are refused here and at the gatekeeper.
 pub(crate) fn canonical(target: &str) -> Result<Option<String>, TargetFault> {
     let path = RequestPath::parse(target)?;
+    if path.as_str() == REGISTER_SERVER.1 {
+        return Ok(Some(REGISTER_SERVER.0.to_owned()));
+    }
     let Some(rest) =
         path.as_str().strip_prefix(AGENTS).filter(|rest| !rest.is_empty() && !OWN.contains(rest))
     else {
@@ -64,6 +69,8 @@ mod tests {
             ("/api/agents/history", None),
             ("/api/agents/toggle", None),
             ("/api/agents/a/toggle/toggle", Some("/api/agents/a%2Ftoggle/toggle")),
+            ("/api/servers/register", Some("/api/servers")),
+            ("/api/servers/clock/toggle?enabled=1", None),
             ("/docs", None),
         ] {
             assert_eq!(canonical(target), Ok(expected.map(str::to_owned)), "{target}");

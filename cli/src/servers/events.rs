@@ -1,7 +1,5 @@
 //! A stream of events (HTML, "Server-sent events") → the one answer that is waited for.
 
-use serde_json::Value;
-
 use super::mcp::Message;
 
 /// What was read of a stream so far.
@@ -65,7 +63,7 @@ impl Events {
     fn end_event(&mut self) {
         let Some(data) = self.data.take() else { return };
         if self.answer.is_none() {
-            self.answer = Message::read(&data).filter(|message| message.id == Value::from(self.id));
+            self.answer = Message::read(&data).filter(|message| message.id == self.id);
         }
     }
 }

@@ -93,7 +93,7 @@ impl<'s> Conversation<'s> {
                 serde_json::from_str(greeting.get()).map_err(|_| no_mcp(name))?;
             if !SPOKEN.contains(&&*version) {
                 let version = plain(&version);
-                let line = format!("{name} speaks MCP {version}, this agentctl {} and older", VERSION);
+                let line = format!("{name} speaks MCP {version}, this agentctl {VERSION} and older");
                 return Err(Failure::new(Exit::Refused, line));
             }
             Ok(version)

@@ -1,7 +1,9 @@
-//! `agentctl agent …` through real nginx, with the real model, and with agents on loopback that speak A2A.
+//! `agentctl agent …` and `server …` through real nginx, with the real model, and with agents and MCP servers on
+//! loopback.
 
 mod agent;
 mod identity;
+mod server;
 
 use agent::Dialect;
 use e2e::{Desk, Shared, column};

@@ -160,6 +160,9 @@ pub(crate) struct Render {
     /// Largest request body
     #[arg(long, default_value = "1m")]
     pub(crate) max_body: String,
+    /// Largest request body where MCP is spoken
+    #[arg(long, default_value = nginx::MCP_MAX_BODY)]
+    pub(crate) mcp_max_body: String,
     /// Requests per second that one address may make
     #[arg(long, default_value_t = nginx::RATE)]
     pub(crate) rate: u32,
@@ -185,6 +188,7 @@ impl From<Render> for Gateway {
             user: wanted.user,
             workers: wanted.workers,
             max_body: wanted.max_body,
+            mcp_max_body: wanted.mcp_max_body,
             rate: wanted.rate,
             token_rate: wanted.token_rate,
             x_authorization: wanted.x_authorization,

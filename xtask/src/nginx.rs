@@ -64,6 +64,8 @@ pub struct Gateway {
     pub workers: Option<u16>,
     /// Largest request body, as nginx writes sizes; it must stay below the 2 MB body buffer.
     pub max_body: String,
+    /// Largest request body where MCP is spoken, as nginx writes sizes; it is never kept here.
+    pub mcp_max_body: String,
     /// Requests per second that one address may make, and twice that at once.
     pub rate: u32,
     /// Token requests per second that one address may make, and twice that at once.
@@ -78,6 +80,8 @@ pub fn local_names() -> Vec<String> {
     ["localhost", "127.0.0.1", "[::1]"].map(String::from).to_vec()
 }
 
+/// The largest body of an MCP request, unless said otherwise; the registry's own limit is the same.
+pub const MCP_MAX_BODY: &str = "4m";
 /// What one address may ask per second, unless said otherwise: more than a test suite of thousands of
 /// requests reaches, far less than would starve the others.
 pub const RATE: u32 = 2000;
@@ -101,6 +105,7 @@ pub fn render(gateway: &Gateway) -> Outcome<String> {
         user => gateway.user.clone(),
         workers => gateway.workers.map_or_else(|| "auto".to_owned(), |count| count.to_string()),
         max_body => gateway.max_body.clone(),
+        mcp_max_body => gateway.mcp_max_body.clone(),
         rate => gateway.rate,
         token_rate => gateway.token_rate,
         x_authorization => gateway.x_authorization,
@@ -149,8 +154,9 @@ fn refuse_what_breaks_out(gateway: &Gateway) -> Outcome<()> {
     if !gateway.user.iter().all(name_is_plain) {
         return Err(Fault::new(format!("{:?} is no user name", gateway.user)));
     }
-    if gateway.max_body.is_empty() || !gateway.max_body.chars().all(|c| c.is_ascii_alphanumeric()) {
-        return Err(Fault::new(format!("{:?} is no size", gateway.max_body)));
+    let is_no_size = |size: &&String| size.is_empty() || !size.chars().all(|c| c.is_ascii_alphanumeric());
+    if let Some(size) = [&gateway.max_body, &gateway.mcp_max_body].into_iter().find(is_no_size) {
+        return Err(Fault::new(format!("{size:?} is no size")));
     }
     if gateway.rate == 0 || gateway.token_rate == 0 {
         return Err(Fault::new("a rate of 0 would refuse every request"));
@@ -184,6 +190,7 @@ mod tests {
             user: Some("www-data".into()),
             workers: None,
             max_body: "1m".into(),
+            mcp_max_body: MCP_MAX_BODY.into(),
             rate: RATE,
             token_rate: TOKEN_RATE,
             x_authorization: false,
@@ -202,6 +209,7 @@ mod tests {
             "server 127.0.0.1:4001 max_fails=0;",
             "pid \"/srv/data/nginx/nginx.pid\";",
             "client_max_body_size     1m;",
+            "client_max_body_size    4m;",
             "rate=2000r/s;",
         ] {
             assert!(text.contains(line), "{line} is missing in:\n{text}");
@@ -251,6 +259,7 @@ mod tests {
         assert!(refused(|g| g.registries.clear()));
         assert!(refused(|g| g.user = Some("root; daemon on".into())));
         assert!(refused(|g| g.max_body = "1m; x".into()));
+        assert!(refused(|g| g.mcp_max_body = "4m; x".into()));
         assert!(refused(|g| g.rate = 0));
     }
 

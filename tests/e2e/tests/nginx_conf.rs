@@ -43,6 +43,7 @@ fn gateway(dir: &Path, registry: Upstream, auth_server: SocketAddr) -> Gateway {
         user: xtask::shell::is_root().then(|| "www-data".to_owned()),
         workers: Some(1),
         max_body: "1m".into(),
+        mcp_max_body: nginx::MCP_MAX_BODY.into(),
         rate: nginx::RATE,
         token_rate: nginx::TOKEN_RATE,
         x_authorization: false,

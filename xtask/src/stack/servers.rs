@@ -224,6 +224,7 @@ pub(super) async fn start_registry(
         .args(["--admin-listen", "127.0.0.1:0"])
         .args(["--public-url", public_url])
         .args(["--identity-keys-url", &format!("{auth_url}/identity/jwks.json")])
+        .args(["--exchange-url", &format!("{auth_url}/orgs/{ORG}/api/v1/oauth/token")])
         .arg("--state")
         .arg(plan.options.data.join("registry"))
         .arg("--policy")
@@ -279,6 +280,7 @@ pub(super) fn start_nginx(
         user: plan.worker.user.clone(),
         workers: None,
         max_body: "1m".into(),
+        mcp_max_body: nginx::MCP_MAX_BODY.into(),
         rate: plan.options.rates.0,
         token_rate: plan.options.rates.1,
         x_authorization: plan.options.x_authorization,

@@ -33,7 +33,7 @@ pub(crate) struct Search {
     /// Only these; may be given more than once
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<Kind>,
-    /// At most so many of each kind (1 to 100)
+    /// At most so many of each kind (1 to 50)
     #[arg(long, default_value = "10", value_name = "N")]
     max: u32,
 }

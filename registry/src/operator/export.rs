@@ -1,4 +1,4 @@
-//! `registry store export`: every agent, for another store or for keeping.
+//! `registry store export`: every agent and server, for another store or for keeping.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -6,8 +6,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::kept::Kept;
+use super::kept::{Kept, Pictures};
 use super::lines;
+use crate::keyring;
 
 /// What stands below the flags in `--help`.
 pub(super) const EXAMPLES: &str = "\
@@ -15,8 +16,11 @@ Examples:
   registry store export --to agents.jsonl --state /srv/agents/registry
   registry store export | gzip > agents.jsonl.gz
 
-The first line is a head that counts the others; each of those is one agent:
+The first line is a head that counts the others; each of those is one agent or server:
   {\"kind\":\"agent\",\"path\":\"/code-reviewer\",\"card\":{…}}
+  {\"kind\":\"server\",\"path\":\"/currenttime\",\"card\":{…}}
+Headers that servers want to see are written as they are kept: sealed, never in clear. They open with the key that
+sealed them (registry.key beside the state, or --key-file), which is no part of an export.
 Nothing is written into the store. `registry store import` reads it.";
 
 /// `registry store export …`.
@@ -49,17 +53,36 @@ impl Export {
     }
 
     fn export(&self, kept: &Kept) -> Result<(), String> {
-        let catalogue = kept.picture()?;
+        let pictures = kept.pictures()?;
+        refuse_secrets_in_clear(&pictures)?;
         match &self.to {
             Some(file) if file != Path::new("-") => {
                 let mut bytes = Vec::new();
-                lines::write(&mut bytes, &catalogue).map_err(|fault| fault.to_string())?;
+                lines::write(&mut bytes, &pictures).map_err(|fault| fault.to_string())?;
                 boot::files::replace(file, &bytes).map_err(|fault| fault.to_string())?;
-                eprintln!("registry: {} agents of {kept} are in {}", catalogue.len(), file.display());
+                let (agents, servers) = (pictures.agents.len(), pictures.servers.len());
+                eprintln!(
+                    "registry: {agents} agents and {servers} servers of {kept} are in {}",
+                    file.display()
+                );
                 Ok(())
             }
-            _ => lines::write(&mut BufWriter::new(io::stdout().lock()), &catalogue)
+            _ => lines::write(&mut BufWriter::new(io::stdout().lock()), &pictures)
                 .map_err(|fault| format!("standard output: {fault}")),
         }
     }
+}
+
+/// A header that was written into the state in clear is sealed when a registry starts. Until then there is no
+/// export: it would carry the secret away.
+fn refuse_secrets_in_clear(pictures: &Pictures) -> Result<(), String> {
+    let in_clear = |value: &String| !keyring::is_seal(value);
+    let mut servers = pictures.servers.iter().filter(|server| server.headers.values().any(in_clear));
+    let Some(first) = servers.next() else { return Ok(()) };
+    Err(format!(
+        "the headers of {} servers are in clear, the first of them {}: start a registry on this store once, it seals \
+         them; nothing was exported",
+        servers.count() + 1,
+        first.path
+    ))
 }

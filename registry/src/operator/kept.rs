@@ -5,28 +5,42 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use catalog::AgentEntry;
-use store::{Catalogue, Clock, EntryStore, StoreError, file};
+use catalog::{AgentEntry, ServerEntry};
+use store::{Catalogue, Clock, StoreError, file};
 
-use crate::storage::Storage;
+use crate::storage::{Opened, Storage};
 
-/// Where the agents are kept: what the registry that serves would be given.
+/// Where the entries are kept: what the registry that serves would be given.
 #[derive(Clone, Debug)]
 pub(super) struct Kept(pub(super) Storage);
 
+/// All entries of one moment.
+pub(super) struct Pictures {
+    pub(super) agents: Arc<Catalogue<AgentEntry>>,
+    pub(super) servers: Arc<Catalogue<ServerEntry>>,
+}
+
+impl Pictures {
+    /// What an opened store shows.
+    pub(super) fn of(opened: &Opened) -> Pictures {
+        Pictures { agents: opened.agents.catalogue(), servers: opened.servers.catalogue() }
+    }
+}
+
 impl Kept {
-    /// All agents, without writing anything.
-    pub(super) fn picture(&self) -> Result<Arc<Catalogue>, String> {
+    /// All entries, without writing anything.
+    pub(super) fn pictures(&self) -> Result<Pictures, String> {
         match &self.0 {
-            Storage::File { state, limits, .. } => file::pictures(state, *limits)
-                .map(|(agents, _)| Arc::new(agents))
-                .map_err(|fault| fault.to_string()),
+            Storage::File { state, limits, .. } => {
+                let read = file::pictures(state, *limits).map_err(|fault| fault.to_string())?;
+                Ok(Pictures { agents: Arc::new(read.0), servers: Arc::new(read.1) })
+            }
             Storage::Postgres { .. } => {
                 let mut looking = self.0.clone();
                 if let Storage::Postgres { migrate, .. } = &mut looking {
                     *migrate = false;
                 }
-                Kept(looking).with_store(async |store| store.catalogue())
+                Kept(looking).with_store(async |opened| Pictures::of(opened))
             }
         }
     }
@@ -46,15 +60,12 @@ impl Kept {
     }
 
     /// Does something with the opened store, and closes it well.
-    pub(super) fn with_store<T>(
-        &self,
-        act: impl AsyncFnOnce(&Arc<dyn EntryStore<AgentEntry>>) -> T,
-    ) -> Result<T, String> {
+    pub(super) fn with_store<T>(&self, act: impl AsyncFnOnce(&Opened) -> T) -> Result<T, String> {
         let runtime = tokio::runtime::Runtime::new().map_err(|fault| fault.to_string())?;
         let done = runtime.block_on(async {
             // Nothing is searched here; the registry that serves follows its store.
             let opened = self.0.clone().open(clock()).await?;
-            let done = act(&opened.agents).await;
+            let done = act(&opened).await;
             opened.agents.close().await;
             opened.servers.close().await;
             Ok(done)

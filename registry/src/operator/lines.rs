@@ -1,33 +1,45 @@
-//! The form of an export: a head, then one agent a line, in the order of their paths.
+//! The form of an export: a head, then one entry a line: the agents in the order of their paths, then the servers.
 //!
 //! The head counts the lines, so that a file that was cut off is known before anything is done with it.
 
 use std::io::{self, Write};
 
-use catalog::json;
+use catalog::{Entry, json};
 use serde_json::{Map, Value};
 use store::Catalogue;
 
-use super::source::{Found, Place, Source, SourceFault, unread};
+use super::kept::Pictures;
+use super::source::{Found, Kind, Place, Source, SourceFault, unread};
 
 /// The form that is written and read here.
 const FORM: u64 = 1;
 /// The head's first key: what an export is recognised by.
 const MARK: &str = "registry_export";
-/// What a line can hold so far.
-const KIND: &str = "agent";
 /// How deep a card stands in its line.
 const LEVELS: usize = 1;
 
-/// Writes every agent, each card byte for byte as it is kept.
-pub(super) fn write(out: &mut impl Write, catalogue: &Catalogue) -> io::Result<()> {
-    let (count, last) = (catalogue.len(), catalogue.changes().last());
-    writeln!(out, "{{\"{MARK}\":{FORM},\"kinds\":[\"{KIND}\"],\"count\":{count},\"last_change\":{last}}}")?;
-    for entry in catalogue.iter() {
-        let path = Value::from(entry.path.as_str());
-        writeln!(out, "{{\"kind\":\"{KIND}\",\"path\":{path},\"card\":{}}}", entry.json())?;
+/// Writes every entry, each card byte for byte as it is kept. Without servers it is what registries that know
+/// none read as well.
+pub(super) fn write(out: &mut impl Write, pictures: &Pictures) -> io::Result<()> {
+    let Pictures { agents, servers } = pictures;
+    let (count, last) = (agents.len() + servers.len(), agents.changes().last());
+    let mut kinds = vec![Kind::Agent.name()];
+    if !servers.is_empty() {
+        kinds.push(Kind::Server.name());
     }
+    let kinds = Value::from(kinds);
+    writeln!(out, "{{\"{MARK}\":{FORM},\"kinds\":{kinds},\"count\":{count},\"last_change\":{last}}}")?;
+    entries(out, agents)?;
+    entries(out, servers)?;
     out.flush()
+}
+
+fn entries<E: Entry>(out: &mut impl Write, catalogue: &Catalogue<E>) -> io::Result<()> {
+    for entry in catalogue.iter() {
+        let (kind, path) = (E::SINGULAR, Value::from(entry.path().as_str()));
+        writeln!(out, "{{\"kind\":\"{kind}\",\"path\":{path},\"card\":{}}}", entry.json())?;
+    }
+    Ok(())
 }
 
 /// Whether the bytes begin like an export, whole or not.
@@ -61,29 +73,33 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Source, SourceFault> {
     let lines: Vec<(&[u8], usize)> = lines.filter(|(line, _)| !line.trim_ascii().is_empty()).collect();
     let count = head.get("count").and_then(Value::as_u64);
     if count != u64::try_from(lines.len()).ok() {
-        let told =
-            count.map_or_else(|| "does not say how many agents".to_owned(), |n| format!("says {n} agents"));
-        return Err(cut_off(format!("the head {told}, and there are {} lines", lines.len())));
+        let told = count.map_or_else(|| "does not say how many".to_owned(), |n| format!("says {n}"));
+        return Err(cut_off(format!("the head {told} entries, and there are {} lines", lines.len())));
     }
     let mut found = Vec::with_capacity(lines.len());
     for (line, number) in lines {
-        let one = agent(line, Place { file: name.to_owned(), line: Some(number) });
+        let one = entry(line, Place { file: name.to_owned(), line: Some(number) });
         if one.content.is_err() && !line.ends_with(b"\n") {
             return Err(cut_off(format!("line {number}, the last, is not whole")));
         }
         found.push(one);
     }
     let change = head.get("last_change").and_then(Value::as_u64).unwrap_or_default();
-    let recognised = format!("an export of {} agents, up to change {change}", found.len());
+    let servers = found.iter().filter(|found| found.kind == Kind::Server).count();
+    let mut held = Kind::Agent.count(found.len() - servers);
+    if servers > 0 {
+        held = format!("{held} and {}", Kind::Server.count(servers));
+    }
+    let recognised = format!("an export of {held}, up to change {change}");
     Ok(Source { recognised, found, ..Source::default() })
 }
 
-fn agent(line: &[u8], place: Place) -> Found {
-    let refused = |path, reason: String| Found::refused(place.clone(), path, reason);
+fn entry(line: &[u8], place: Place) -> Found {
+    let refused = |kind, path, reason: String| Found::refused(kind, place.clone(), path, reason);
     let mut fields = match json::read_nested(line, json::MAX_NESTING + LEVELS) {
         Ok(Value::Object(fields)) => fields,
-        Ok(_) => return refused(None, "the line is no object".to_owned()),
-        Err(fault) => return refused(None, unread(fault)),
+        Ok(_) => return refused(Kind::default(), None, "the line is no object".to_owned()),
+        Err(fault) => return refused(Kind::default(), None, unread(fault)),
     };
     let text = |fields: &mut Map<String, Value>, name| match fields.shift_remove(name) {
         Some(Value::String(text)) => Some(text),
@@ -91,15 +107,16 @@ fn agent(line: &[u8], place: Place) -> Found {
     };
     let (kind, path) = (text(&mut fields, "kind"), text(&mut fields, "path"));
     let card = fields.shift_remove("card");
-    if kind.as_deref() != Some(KIND) {
-        let kind = kind.unwrap_or_default();
-        return refused(path, format!("is of the kind '{kind}'; this registry takes '{KIND}'"));
-    }
+    let Some(kind) = kind.as_deref().and_then(Kind::named) else {
+        let (kind, agent, server) = (kind.unwrap_or_default(), Kind::Agent.name(), Kind::Server.name());
+        let reason = format!("is of the kind '{kind}'; this registry takes '{agent}' and '{server}'");
+        return refused(Kind::default(), path, reason);
+    };
     if let Some(unknown) = fields.keys().next() {
-        return refused(path, format!("has '{unknown}' beside its card, which would be lost"));
+        return refused(kind, path, format!("has '{unknown}' beside its card, which would be lost"));
     }
     match (path, card) {
-        (Some(path), Some(Value::Object(card))) => Found::card(place, path, card),
-        (path, _) => refused(path, "needs a path and a card".to_owned()),
+        (Some(path), Some(Value::Object(card))) => Found::card(kind, place, path, card),
+        (path, _) => refused(kind, path, "needs a path and a card".to_owned()),
     }
 }

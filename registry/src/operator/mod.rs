@@ -24,17 +24,17 @@ use crate::storage::Storage;
 pub enum StoreCommand {
     /// Read everything, change nothing, and say what is damaged: file, offset, reason.
     Check,
-    /// Fold the journal into agent_state.json, as a registry does when it stops.
+    /// Fold the journals into agent_state.json and server_state.json, as a registry does when it stops.
     Compact,
     /// Keep everything that can be read; the files as they were are kept beside it.
     Repair,
     /// After an older copy of the database was put back: registries, and everybody who follows the changes, begin
     /// anew, and no number is given twice. For --store postgres; the registries may run.
     Restored,
-    /// Write every agent as JSON lines, for another store or for keeping.
+    /// Write every agent and server as JSON lines, for another store or for keeping.
     #[command(after_long_help = export::EXAMPLES)]
     Export(Export),
-    /// Take agents from an export, an agent_state.json or the Python system's folder.
+    /// Take agents and servers from an export, a state in the guide's form or the Python system's folders.
     #[command(after_long_help = import::EXAMPLES)]
     Import(Import),
 }

@@ -126,6 +126,22 @@ pub(crate) fn card(path: &str, description: &str) -> Value {
     })
 }
 
+/// A guide-form state with these servers.
+pub(crate) fn servers_state(cards: &[Value]) -> String {
+    let servers: serde_json::Map<String, Value> =
+        cards.iter().map(|card| (card["path"].as_str().expect("a path").to_owned(), card.clone())).collect();
+    json!({ "servers": servers }).to_string()
+}
+
+/// A small right server.
+pub(crate) fn server(path: &str, description: &str) -> Value {
+    json!({
+        "server_name": "A server", "description": description, "path": path,
+        "proxy_pass_url": "https://mcp.example.com/mcp", "is_enabled": true,
+        "registered_at": "2025-11-09T10:30:00Z", "registered_by": "ada", "updated_at": "2025-11-10T08:00:00Z"
+    })
+}
+
 /// Every name in a folder and below it, with the bytes of each file.
 pub(crate) fn everything(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();

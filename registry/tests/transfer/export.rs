@@ -116,7 +116,7 @@ fn every_line_that_cannot_be_taken_is_named() {
         r#"{"registry_export":1,"kinds":["agent"],"count":9,"last_change":9}"#,
         r#"{"kind":"agent","path":"/good","card":{"name":"Good"}}"#,
         r#"{"kind":"agent","path":"/broken","card":{"name":"#,
-        r#"{"kind":"server","path":"/server","card":{"name":"S"}}"#,
+        r#"{"kind":"robot","path":"/server","card":{"name":"S"}}"#,
         r#"{"kind":"agent","path":"/more","card":{"name":"M"},"note":1}"#,
         r#"{"kind":"agent","path":"/none"}"#,
         r#"{"kind":"agent","path":"/other","card":{"name":"O","path":"/another","visibility":"all"}}"#,
@@ -131,7 +131,10 @@ fn every_line_that_cannot_be_taken_is_named() {
     assert!(
         done.said("").iter().any(|said| said.starts_with("x.jsonl:8 refused: the key 'name' stands twice"))
     );
-    assert_eq!(said("/server"), "x.jsonl:4 refused: is of the kind 'server'; this registry takes 'agent'");
+    assert_eq!(
+        said("/server"),
+        "x.jsonl:4 refused: is of the kind 'robot'; this registry takes 'agent' and 'server'"
+    );
     assert_eq!(said("/more"), "x.jsonl:5 refused: has 'note' beside its card, which would be lost");
     assert_eq!(said("/none"), "x.jsonl:6 refused: needs a path and a card");
     assert_eq!(

@@ -101,7 +101,10 @@ fn what_is_no_source_is_said() {
     let empty = folder.path("empty");
     for (source, says) in [
         (missing.as_str(), "No such file"),
-        (&empty, "has neither agent_state.json nor a file whose name ends with _agent.json"),
+        (
+            &empty,
+            "has neither agent_state.json nor server_state.json, no file whose name ends with _agent.json",
+        ),
         (&folder.file("nothing.json", " \n"), "is empty"),
         (&folder.file("list.json", "[]"), "is no JSON object"),
         (&folder.file("card.json", "{\"name\": \"x\"}"), "is neither the guide's"),

@@ -6,5 +6,6 @@ mod guide;
 mod interrupted;
 mod postgres;
 mod python;
+mod servers;
 mod speed;
 mod stdin;

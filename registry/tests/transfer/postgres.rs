@@ -7,7 +7,7 @@ use serde_json::Value;
 use xtask::postgres::{self, Cluster};
 use xtask::stack::Life;
 
-use crate::common::{Done, Folder, card, state};
+use crate::common::{Done, Folder, card, server, servers_state, state};
 
 /// `registry …` on a database.
 struct Database<'f> {
@@ -27,7 +27,7 @@ impl Database<'_> {
 }
 
 #[tokio::test]
-async fn agents_go_into_a_database_and_come_back() {
+async fn agents_and_servers_go_into_a_database_and_come_back() {
     let programs = match postgres::present() {
         Ok(programs) => programs,
         Err(reason) => {
@@ -48,6 +48,8 @@ async fn agents_go_into_a_database_and_come_back() {
     cards[3]["x-odd"] =
         serde_json::json!({"z": numbers, "a": "\u{1f6a2} \u{2028}", "big": u64::MAX, "one": 1.0});
     folder.import("one", &[&folder.file("cards.json", &state(&cards))]).is(0);
+    let servers: Vec<Value> = (0..50).map(|n| server(&format!("/server{n}"), "offers tools")).collect();
+    folder.import("one", &[&folder.file("servers.json", &servers_state(&servers))]).is(0);
     let export = folder.export("one");
 
     let bare = database.run(&["import", "-"], &export).is(1);
@@ -57,12 +59,12 @@ async fn agents_go_into_a_database_and_come_back() {
     Done::of(migrate.output().expect("it runs")).is(0);
 
     let dry = database.run(&["import", "--json", "--dry-run", "-"], &export).is(0);
-    assert_eq!(dry.counts(), [1000, 1000, 0, 0, 0, 0, 0]);
+    assert_eq!(dry.counts(), [1050, 1050, 0, 0, 0, 0, 0]);
     assert_eq!(database.run(&["export"], "").is(0).out.lines().count(), 1, "a dry run writes nothing");
     let done = database.run(&["import", "--json", "-"], &export).is(0);
-    assert_eq!(done.counts(), [1000, 1000, 0, 0, 0, 0, 0]);
+    assert_eq!(done.counts(), [1050, 1050, 0, 0, 0, 0, 0]);
     let again = database.run(&["import", "--json", "--existing", "replace", "-"], &export).is(0);
-    assert_eq!(again.counts(), [1000, 0, 0, 1000, 1000, 0, 0]);
+    assert_eq!(again.counts(), [1050, 0, 0, 1050, 1050, 0, 0]);
 
     let back = database.run(&["export"], "").is(0).out;
     let rest = |text: &str| text.lines().skip(1).map(str::to_owned).collect::<Vec<String>>();

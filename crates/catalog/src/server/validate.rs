@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde_json::{Map, Value};
 use url::Host;
 
-use super::{limits, transports};
+use super::{ServerDraft, limits, transports};
 use crate::address::is_never_called;
 use crate::fields::{string_list, text};
 use crate::place::ServerName;
@@ -28,6 +28,19 @@ const EXPOSED: [&str; 9] = [
     "token",
 ];
 
+impl ServerDraft {
+    /// The fields of a card from elsewhere in which a secret would stand in clear, for everybody who finds the
+    /// server.
+    pub fn exposed(card: &Map<String, Value>) -> impl Iterator<Item = &str> {
+        let told = card.iter().filter(|(_, value)| !matches!(value, Value::Null) && value.as_str() != Some(""));
+        told.map(|(field, _)| field.as_str()).filter(|field| *field != "headers" && is_exposed(field))
+    }
+}
+
+fn is_exposed(field: &str) -> bool {
+    EXPOSED.contains(&field) || field.eq_ignore_ascii_case("headers")
+}
+
 /// Checks a server in the registry's spelling, without its headers and tools.
 pub(super) fn check(card: &Map<String, Value>, rules: CardRules, faults: &mut Faults) {
     text(card, "server_name", "server_name", faults);
@@ -49,7 +62,7 @@ pub(super) fn check(card: &Map<String, Value>, rules: CardRules, faults: &mut Fa
     limits(card, faults);
     check_exchange(card.get("token_exchange"), faults);
     for field in card.keys() {
-        if EXPOSED.contains(&field.as_str()) || field.eq_ignore_ascii_case("headers") {
+        if is_exposed(field) {
             faults.add(
                 field,
                 "would be read by everybody who finds the server: put what it wants to see into 'headers'",

@@ -1,6 +1,7 @@
-//! `registry store import`: agents of another registry, of a file, of the Python system.
+//! `registry store import`: agents and servers of another registry, of a file, of the Python system.
 
 mod apply;
+mod importable;
 mod plan;
 mod report;
 
@@ -10,7 +11,7 @@ use catalog::CardRules;
 use clap::Args;
 
 use self::plan::{Existing, Plan};
-use super::kept::Kept;
+use super::kept::{Kept, Pictures};
 use super::source::{self, SourceFault};
 
 /// What stands below the flags in `--help`.
@@ -19,22 +20,26 @@ Examples:
   registry store import agents.jsonl                       an export of `registry store export`
   registry store import old/registry/agents --dry-run      the Python system's folder; writes nothing
   registry store import backup/agent_state.json            the guide's form
+  registry store import old/registry/servers               the Python system's servers
   zcat agents.jsonl.gz | registry store import --existing replace -
   registry store export --store file | registry store import --store postgres -
 
 Importing can be repeated: what is there already is kept, so that an interrupted import goes on where it
-ended. Cards are kept as they are, with registered_at, registered_by and updated_at.
+ended. Cards are kept as they are, with registered_at, registered_by and updated_at. Headers that servers want to see are
+sealed in an export; one that stands in clear in a source is taken as it is, named in the report, and sealed when a
+registry starts.
 Exit code: 0 when everything was taken or was there, 1 when something was refused, 2 for wrong use.";
 
 /// `registry store import …`.
 #[derive(Debug, Args)]
 pub struct Import {
-    /// An export, an agent_state.json, a folder of the Python system, or - for standard input.
+    /// An export, an agent_state.json or server_state.json, a folder with them or of the Python system, or - for
+    /// standard input.
     source: String,
     /// Tell what would be done, and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// What happens to an agent whose path is taken by another card: the one that is there stays, or is
+    /// What happens to an entry whose path is taken by another card: the one that is there stays, or is
     /// replaced, or nothing at all is imported.
     #[arg(long, value_enum, default_value_t)]
     existing: Existing,
@@ -57,11 +62,11 @@ impl Import {
             }
         };
         let report = if self.dry_run {
-            kept.picture().map(|catalogue| Plan::new(source, &catalogue, self.existing, rules).report)
+            kept.pictures().map(|held| Plan::new(source, &held, self.existing, rules).report)
         } else {
-            kept.with_store(async |store| {
-                let plan = Plan::new(source, &store.catalogue(), self.existing, rules);
-                apply::apply(store, plan).await
+            kept.with_store(async |opened| {
+                let plan = Plan::new(source, &Pictures::of(opened), self.existing, rules);
+                apply::apply(opened, plan).await
             })
         };
         match report {

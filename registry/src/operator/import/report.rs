@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::operator::source::Place;
+use crate::operator::source::{Kind, Place};
 
-/// What is said of one agent, or of one path.
+/// What is said of one entry, or of one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// It was not taken.
@@ -31,6 +31,7 @@ impl Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Remark {
     pub(super) verdict: Verdict,
+    pub(super) kind: Kind,
     pub(super) place: Place,
     pub(super) path: Option<String>,
     pub(super) reasons: Vec<String>,
@@ -41,10 +42,10 @@ pub(super) struct Remark {
 pub(super) struct Report {
     /// What the source was recognised as.
     pub(super) recognised: String,
-    /// Where the agents go.
+    /// Where the entries go.
     pub(super) target: String,
     pub(super) dry_run: bool,
-    /// How many agents the source holds, readable or not.
+    /// How many entries the source holds, readable or not.
     pub(super) found: usize,
     /// New ones.
     pub(super) taken: usize,
@@ -67,21 +68,11 @@ impl Report {
         self.refused == 0 && self.unwritten == 0
     }
 
-    pub(super) fn remark(
-        &mut self,
-        verdict: Verdict,
-        place: Place,
-        path: Option<String>,
-        reasons: Vec<String>,
-    ) {
-        self.remarks.push(Remark { verdict, place, path, reasons });
-    }
-
     /// The same for a program.
     pub(super) fn json(&self) -> Value {
         let remark = |remark: &Remark| {
             json!({
-                "verdict": remark.verdict.name(), "file": remark.place.file, "line": remark.place.line,
+                "verdict": remark.verdict.name(), "kind": remark.kind.name(), "file": remark.place.file, "line": remark.place.line,
                 "path": remark.path, "reasons": remark.reasons
             })
         };
@@ -100,7 +91,8 @@ impl fmt::Display for Report {
         writeln!(out, "to:   {}", self.target)?;
         for remark in &self.remarks {
             write!(out, "{:<8} {}", remark.verdict.name(), harmless(&remark.place.to_string()))?;
-            remark.path.as_ref().map_or(Ok(()), |path| write!(out, ": {}", harmless(path)))?;
+            let kind = if remark.kind == Kind::Server { "server " } else { "" };
+            remark.path.as_ref().map_or(Ok(()), |path| write!(out, ": {kind}{}", harmless(path)))?;
             writeln!(out, ": {}", harmless(&remark.reasons.join("; ")))?;
         }
         for note in &self.notes {

@@ -1,50 +1,75 @@
-//! The guide's `agent_state.json`: `{"agents": {"/path": {card}}}`, also as this registry writes it.
+//! The guide's `agent_state.json` and `server_state.json`: `{"agents": {"/path": {card}}}`, also as this registry
+//! writes them.
 
 use std::path::Path;
 
+use catalog::{AgentEntry, Entry, ServerEntry};
 use serde_json::{Map, Value};
+use store::Kept;
 
 use super::keys::Keys;
-use super::{Found, Place, Source, SourceFault};
+use super::{Found, Kind, Place, Source, SourceFault, server};
 
-/// What this registry writes beside the agents.
-const OURS: [&str; 3] = ["agents", "change", "checksum"];
-/// What holds changes that are not in the file yet.
-const JOURNALS: [&str; 2] = ["registry.journal", "registry.journal.folding"];
+/// What this registry writes beside the entries.
+const OURS: [&str; 2] = ["change", "checksum"];
 
-/// Reads the agents; `bytes` tell the lines, `state` what else the file holds.
+/// Reads the entries of a state; `bytes` tell the lines.
 pub(super) fn read(
     name: &str,
     folder: Option<&Path>,
     bytes: &[u8],
-    agents: Map<String, Value>,
-    state: &Map<String, Value>,
+    state: Map<String, Value>,
 ) -> Result<Source, SourceFault> {
-    let journal = JOURNALS.iter().find(|journal| folder.is_some_and(|folder| folder.join(journal).exists()));
-    if let Some(journal) = journal {
-        return Err(SourceFault::Damaged(format!(
+    let mut lines = Lines::new(str::from_utf8(bytes).unwrap_or_default());
+    let (mut kinds, mut held, mut source) = (Vec::new(), Vec::new(), Source::default());
+    for (key, value) in state {
+        let kind = [(AgentEntry::PLURAL, Kind::Agent), (ServerEntry::PLURAL, Kind::Server)];
+        match (kind.into_iter().find(|(plural, _)| *plural == key), value) {
+            (Some((_, kind)), Value::Object(entries)) => {
+                refuse_a_journal(name, folder, kind)?;
+                kinds.push(kind);
+                held.push(kind.count(entries.len()));
+                let mut keys = Keys::of(kind);
+                let one = |(path, card)| entry(kind, name, path, card, &mut lines, &mut keys);
+                source.found.extend(entries.into_iter().map(one));
+                source.notes.splice(0..0, keys.note());
+            }
+            (_, _) if OURS.contains(&key.as_str()) => {}
+            (_, _) => source.notes.push(format!("not taken: '{key}', which is no agent")),
+        }
+    }
+    let file = if kinds == [Kind::Server] { super::SERVERS } else { super::AGENTS };
+    source.recognised = format!("the guide's {file} with {}", held.join(" and "));
+    Ok(source)
+}
+
+/// Whoever takes half the truth takes what was changed or removed since.
+fn refuse_a_journal(name: &str, folder: Option<&Path>, kind: Kind) -> Result<(), SourceFault> {
+    let journal = match kind {
+        Kind::Agent => AgentEntry::JOURNAL,
+        Kind::Server => ServerEntry::JOURNAL,
+    };
+    let journals = [journal.to_owned(), format!("{journal}.folding")];
+    match journals.iter().find(|journal| folder.is_some_and(|folder| folder.join(journal).exists())) {
+        None => Ok(()),
+        Some(journal) => Err(SourceFault::Damaged(format!(
             "{name}: changes that are not in it stand in {journal}; with that registry stopped, \
              `registry store compact --state <folder>` puts them in; nothing was imported"
-        )));
+        ))),
     }
-    let mut lines = Lines::new(str::from_utf8(bytes).unwrap_or_default());
-    let mut keys = Keys::default();
-    let mut found = Vec::with_capacity(agents.len());
-    for (path, card) in agents {
-        let place = Place { file: name.to_owned(), line: lines.of(&path) };
-        found.push(match card {
-            Value::Object(card) => {
-                let doubts = keys.count(&card);
-                Found { doubts, ..Found::card(place, path, card) }
-            }
-            _ => Found::refused(place, Some(path), "is no card: must be an object".to_owned()),
-        });
-    }
-    let left = state.keys().filter(|key| !OURS.contains(&key.as_str()));
-    let left = left.map(|key| format!("not taken: '{key}', which is no agent"));
-    let notes = keys.note().into_iter().chain(left).collect();
-    let recognised = format!("the guide's agent_state.json with {} agents", found.len());
-    Ok(Source { recognised, found, notes, ..Source::default() })
+}
+
+fn entry(kind: Kind, file: &str, path: String, card: Value, lines: &mut Lines<'_>, keys: &mut Keys) -> Found {
+    let place = Place { file: file.to_owned(), line: lines.of(&path) };
+    let Value::Object(card) = card else {
+        return Found::refused(kind, place, Some(path), "is no card: must be an object".to_owned());
+    };
+    let doubts = keys.count(&card);
+    let found = match kind {
+        Kind::Agent => Found::card(kind, place, path, card),
+        Kind::Server => server::found(place, &path, card),
+    };
+    Found { doubts, ..found }
 }
 
 /// The lines of keys, in the order in which the keys stand.

@@ -1,41 +1,98 @@
-//! What agents are imported from: recognised by its content, read whole, judged elsewhere.
+//! What entries are imported from: recognised by its content, read whole, judged elsewhere.
 
 mod guide;
 mod keys;
 mod python;
+mod server;
 
 use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
 use catalog::json::{self, JsonFault};
+use catalog::{AgentEntry, Entry, ServerEntry};
 use serde_json::{Map, Value};
 
+use self::python::Wanted;
 use super::lines;
 
 /// Standard input, where a source is named.
 pub(super) const STANDARD_INPUT: &str = "-";
-/// The guide's and the Python system's name for the state.
-const STATE: &str = "agent_state.json";
+/// The guide's and the Python system's names for the states.
+const AGENTS: &str = "agent_state.json";
+const SERVERS: &str = "server_state.json";
 /// How deep a card stands in the guide's form.
 const LEVELS: usize = 2;
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// An agent.
+    #[default]
+    Agent,
+    /// An MCP server.
+    Server,
+}
+
+impl Kind {
+    /// The word for it in exports and reports.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Agent => AgentEntry::SINGULAR,
+            Kind::Server => ServerEntry::SINGULAR,
+        }
+    }
+
+    /// The one of this name.
+    pub(super) fn named(name: &str) -> Option<Kind> {
+        [Kind::Agent, Kind::Server].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// So many of them, in words.
+    pub(super) fn count(self, many: usize) -> String {
+        match self {
+            Kind::Agent => format!("{many} {}", AgentEntry::PLURAL),
+            Kind::Server => format!("{many} {}", ServerEntry::PLURAL),
+        }
+    }
+}
 
 /// Everything that a source holds.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     /// What it was recognised as.
     pub(super) recognised: String,
-    /// Every agent in it, readable or not.
+    /// Every entry in it, readable or not.
     pub(super) found: Vec<Found>,
-    /// What is doubtful about it without being an agent: where, which path, why.
-    pub(super) doubts: Vec<(Place, Option<String>, String)>,
+    /// What is doubtful about it without being an entry.
+    pub(super) doubts: Vec<Doubt>,
     /// What a person should know of all of it.
     pub(super) notes: Vec<String>,
 }
 
-/// One agent of a source.
+impl Source {
+    fn and(mut self, other: Source) -> Source {
+        self.recognised = format!("{}, and {}", self.recognised, other.recognised);
+        self.found.extend(other.found);
+        self.doubts.extend(other.doubts);
+        self.notes.extend(other.notes);
+        self
+    }
+}
+
+/// Something doubtful: of what kind, where, which path, why.
+#[derive(Debug)]
+pub(super) struct Doubt {
+    pub(super) kind: Kind,
+    pub(super) place: Place,
+    pub(super) path: Option<String>,
+    pub(super) why: String,
+}
+
+/// One entry of a source.
 #[derive(Debug)]
 pub(super) struct Found {
+    pub(super) kind: Kind,
     /// Where it stands.
     pub(super) place: Place,
     /// Its path as the source spells it.
@@ -47,12 +104,12 @@ pub(super) struct Found {
 }
 
 impl Found {
-    pub(super) fn card(place: Place, path: String, card: Map<String, Value>) -> Found {
-        Found { place, path: Some(path), content: Ok(card), doubts: Vec::new() }
+    pub(super) fn card(kind: Kind, place: Place, path: String, card: Map<String, Value>) -> Found {
+        Found { kind, place, path: Some(path), content: Ok(card), doubts: Vec::new() }
     }
 
-    pub(super) fn refused(place: Place, path: Option<String>, reason: String) -> Found {
-        Found { place, path, content: Err(vec![reason]), doubts: Vec::new() }
+    pub(super) fn refused(kind: Kind, place: Place, path: Option<String>, reason: String) -> Found {
+        Found { kind, place, path, content: Err(vec![reason]), doubts: Vec::new() }
     }
 }
 
@@ -61,7 +118,7 @@ impl Found {
 pub(super) struct Place {
     /// The file, as a person finds it again.
     pub(super) file: String,
-    /// The line, where one line is one agent.
+    /// The line, where one line is one entry.
     pub(super) line: Option<usize>,
 }
 
@@ -92,7 +149,7 @@ impl fmt::Display for SourceFault {
 /// Reads what `source` names: a file, a folder, or `-`.
 ///
 /// # Errors
-/// See [`SourceFault`]; what is wrong with one agent alone stands in [`Found`].
+/// See [`SourceFault`]; what is wrong with one entry alone stands in [`Found`].
 pub(super) fn read(source: &str) -> Result<Source, SourceFault> {
     let unreadable = |cause: std::io::Error| SourceFault::Unknown(format!("{source}: {cause}"));
     if source == STANDARD_INPUT {
@@ -101,48 +158,107 @@ pub(super) fn read(source: &str) -> Result<Source, SourceFault> {
         return from_bytes("standard input", None, &bytes);
     }
     let place = Path::new(source);
-    if !place.metadata().map_err(unreadable)?.is_dir() {
-        let folder =
-            place.parent().map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
-        return from_bytes(source, folder, &std::fs::read(place).map_err(unreadable)?);
+    if place.metadata().map_err(unreadable)?.is_dir() {
+        return from_folder(place);
     }
-    let state = place.join(STATE);
-    match std::fs::read(&state) {
-        Ok(bytes) => from_bytes(&state.display().to_string(), Some(place), &bytes),
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => python::read(place, None),
-        Err(cause) => Err(SourceFault::Damaged(format!("{}: {cause}", state.display()))),
+    let folder = place.parent().map(|folder| if folder == Path::new("") { Path::new(".") } else { folder });
+    from_bytes(source, folder, &std::fs::read(place).map_err(unreadable)?)
+}
+
+/// Both kinds of a folder, each by its own state.
+fn from_folder(folder: &Path) -> Result<Source, SourceFault> {
+    let mut sources = Vec::new();
+    let mut states = [(AGENTS, None), (SERVERS, None)];
+    let mut is_ours = false;
+    for (name, pythons) in &mut states {
+        let file = folder.join(name);
+        let bytes = match std::fs::read(&file) {
+            Ok(bytes) => bytes,
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(cause) => return Err(SourceFault::Damaged(format!("{}: {cause}", file.display()))),
+        };
+        let name = file.display().to_string();
+        match Form::of(&name, &bytes)? {
+            Form::Lines => sources.push(lines::read(&name, &bytes)?),
+            Form::Guide(state) => sources.push(guide::read(&name, Some(folder), &bytes, state)?),
+            Form::PythonAgents(state) | Form::PythonServers(state) => {
+                *pythons = Some(state);
+                continue;
+            }
+        }
+        is_ours = true;
+    }
+    let [(_, lists), (_, switches)] = &states;
+    if lists.is_some() || switches.is_some() || !is_ours {
+        let (agents, servers) = (Wanted::with(lists.as_ref()), Wanted::with(switches.as_ref()));
+        sources.push(python::read(folder, agents, servers)?);
+    }
+    Ok(sources.into_iter().reduce(Source::and).unwrap_or_default())
+}
+
+/// One file. `folder` is where it lies.
+fn from_bytes(name: &str, folder: Option<&Path>, bytes: &[u8]) -> Result<Source, SourceFault> {
+    let pythons = |agents: Wanted<'_>, servers: Wanted<'_>| match folder {
+        Some(folder) => python::read(folder, agents, servers),
+        None => {
+            let what = "is the Python system's state without the files beside it: name its folder";
+            Err(SourceFault::Unknown(format!("{name}: {what}")))
+        }
+    };
+    match Form::of(name, bytes)? {
+        Form::Lines => lines::read(name, bytes),
+        Form::Guide(state) => guide::read(name, folder, bytes, state),
+        Form::PythonAgents(state) => pythons(Wanted::With(&state), Wanted::No),
+        Form::PythonServers(state) => pythons(Wanted::No, Wanted::With(&state)),
     }
 }
 
-/// Tells the forms apart. `folder` is where the file lies.
-fn from_bytes(name: &str, folder: Option<&Path>, bytes: &[u8]) -> Result<Source, SourceFault> {
-    if lines::recognise(bytes) {
-        return lines::read(name, bytes);
-    }
-    let unknown = |what: &str| {
-        Err(SourceFault::Unknown(format!(
-            "{name}: {what}; an export, an agent_state.json or a folder with *_agent.json is wanted"
-        )))
-    };
-    if bytes.trim_ascii().is_empty() {
-        return unknown("is empty");
-    }
-    let value = json::read_nested(bytes, json::MAX_NESTING + LEVELS)
-        .map_err(|fault| SourceFault::Damaged(format!("{name}: {}; nothing was imported", unread(fault))))?;
-    let Value::Object(mut state) = value else { return unknown("is no JSON object") };
-    if let Some(Value::Object(agents)) = state.get_mut("agents") {
-        let agents = std::mem::take(agents);
-        return guide::read(name, folder, bytes, agents, &state);
-    }
-    if state.contains_key("enabled") || state.contains_key("disabled") {
-        return match folder {
-            Some(folder) => python::read(folder, Some(&state)),
-            None => unknown("is the Python system's state without the agents' files: name its folder"),
+/// What a file is.
+enum Form {
+    /// An export.
+    Lines,
+    /// `{"agents": {…}}`, `{"servers": {…}}`, or both.
+    Guide(Map<String, Value>),
+    /// `{"enabled": […], "disabled": […]}`.
+    PythonAgents(Map<String, Value>),
+    /// `{"/path": true}`.
+    PythonServers(Map<String, Value>),
+}
+
+impl Form {
+    /// Tells the forms apart.
+    fn of(name: &str, bytes: &[u8]) -> Result<Form, SourceFault> {
+        if lines::recognise(bytes) {
+            return Ok(Form::Lines);
+        }
+        let unknown = |what: &str| {
+            Err(SourceFault::Unknown(format!(
+                "{name}: {what}; an export, an agent_state.json, a server_state.json or a folder of the Python \
+                 system is wanted"
+            )))
         };
+        if bytes.trim_ascii().is_empty() {
+            return unknown("is empty");
+        }
+        let value = json::read_nested(bytes, json::MAX_NESTING + LEVELS).map_err(|fault| {
+            SourceFault::Damaged(format!("{name}: {}; nothing was imported", unread(fault)))
+        })?;
+        let Value::Object(state) = value else { return unknown("is no JSON object") };
+        let holds = |key: &str| state.get(key).is_some_and(Value::is_object);
+        if holds(AgentEntry::PLURAL) || holds(ServerEntry::PLURAL) {
+            return Ok(Form::Guide(state));
+        }
+        if state.contains_key("enabled") || state.contains_key("disabled") {
+            return Ok(Form::PythonAgents(state));
+        }
+        if state.iter().all(|(path, value)| path.starts_with('/') && value.is_boolean()) {
+            return Ok(Form::PythonServers(state));
+        }
+        unknown(
+            "is neither the guide's {\"agents\": {…}} or {\"servers\": {…}} nor a state of the Python system: \
+             {\"enabled\": […], \"disabled\": […]} or {\"/path\": true}",
+        )
     }
-    unknown(
-        "is neither the guide's {\"agents\": {…}} nor the Python system's {\"enabled\": […], \"disabled\": […]}",
-    )
 }
 
 /// Why bytes that are no request's body are no JSON.

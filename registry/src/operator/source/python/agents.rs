@@ -1,42 +1,26 @@
-//! The Python system's layout: one `*_agent.json` an agent, and beside them `agent_state.json` with two
-//! lists, of the paths that are enabled and of those that are not.
+//! Its agents: the two lists count, not a card's own `is_enabled`.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use catalog::json;
 use serde_json::{Map, Value, json};
 
-use super::keys::Keys;
-use super::{Found, Place, STATE, Source, SourceFault, unread};
+use super::{ENDING, Wanted, place};
+use crate::operator::source::keys::Keys;
+use crate::operator::source::{AGENTS, Doubt, Found, Kind, Source, SourceFault, unread};
 
-/// How the names of the agents' files end.
-const ENDING: &str = "_agent.json";
-
-/// Reads the folder and those in it. Without a state every agent is disabled, as there.
-pub(super) fn read(folder: &Path, state: Option<&Map<String, Value>>) -> Result<Source, SourceFault> {
-    let mut files = Files::default();
-    files.walk(folder).map_err(|cause| SourceFault::Unknown(format!("{}: {cause}", folder.display())))?;
-    if files.agents.is_empty() && state.is_none() {
-        return Err(SourceFault::Unknown(format!(
-            "{}: has neither {STATE} nor a file whose name ends with {ENDING}",
-            folder.display()
-        )));
-    }
-    let damaged = |fault| SourceFault::Damaged(format!("{}: {fault}", place(&folder.join(STATE))));
-    let lists = state.map(Lists::read).transpose().map_err(damaged)?;
+/// Reads the agents' files.
+pub(super) fn read(folder: &Path, files: Vec<PathBuf>, wanted: Wanted<'_>) -> Result<Source, SourceFault> {
+    let damaged = |fault| SourceFault::Damaged(format!("{}: {fault}", place(&folder.join(AGENTS))));
+    let lists = match wanted {
+        Wanted::With(state) => Some(Lists::read(state).map_err(damaged)?),
+        Wanted::Without | Wanted::No => None,
+    };
     let mut source = Source { recognised: recognised(&files, lists.as_ref()), ..Source::default() };
-    if !files.others.is_empty() {
-        source.notes.push(format!(
-            "not read, because their names do not end with {ENDING}: {}",
-            files.others.join(", ")
-        ));
-    }
-    let (mut keys, mut contradicted) = (Keys::default(), 0);
+    let (mut keys, mut contradicted) = (Keys::of(Kind::Agent), 0);
     source.found =
-        files.agents.iter().map(|file| agent(file, lists.as_ref(), &mut keys, &mut contradicted)).collect();
+        files.iter().map(|file| agent(file, lists.as_ref(), &mut keys, &mut contradicted)).collect();
     if contradicted > 0 {
         source
             .notes
@@ -48,19 +32,20 @@ pub(super) fn read(folder: &Path, state: Option<&Map<String, Value>>) -> Result<
     for path in lists.enabled.union(&lists.disabled).filter(|path| !held.contains(path.as_str())) {
         let why =
             "stands in the state, and no file that can be read has it: there is nothing to take".to_owned();
-        source.doubts.push((place(&folder.join(STATE)), Some(path.clone()), why));
+        let (place, path) = (place(&folder.join(AGENTS)), Some(path.clone()));
+        source.doubts.push(Doubt { kind: Kind::Agent, place, path, why });
     }
     Ok(source)
 }
 
-fn recognised(files: &Files, lists: Option<&Lists>) -> String {
+fn recognised(files: &[PathBuf], lists: Option<&Lists>) -> String {
     let state = match lists {
         Some(lists) => {
-            format!("{STATE} with {} enabled and {} disabled", lists.enabled.len(), lists.disabled.len())
+            format!("{AGENTS} with {} enabled and {} disabled", lists.enabled.len(), lists.disabled.len())
         }
-        None => format!("no {STATE}: every agent is disabled"),
+        None => format!("no {AGENTS}: every agent is disabled"),
     };
-    format!("the Python system's layout: {} files *{ENDING}, {state}", files.agents.len())
+    format!("{} files *{ENDING}, {state}", files.len())
 }
 
 /// What the state says, with paths as cards spell them: there a slash at the end counts for nothing.
@@ -84,35 +69,8 @@ fn list(state: &Map<String, Value>, name: &str) -> Result<BTreeSet<String>, Stri
     paths.collect::<Option<_>>().ok_or_else(fault)
 }
 
-/// The JSON files of the layout, in the order of their names.
-#[derive(Default)]
-struct Files {
-    agents: Vec<PathBuf>,
-    others: Vec<String>,
-}
-
-impl Files {
-    fn walk(&mut self, folder: &Path) -> io::Result<()> {
-        let mut names: Vec<PathBuf> =
-            std::fs::read_dir(folder)?.map(|item| item.map(|item| item.path())).collect::<io::Result<_>>()?;
-        names.sort();
-        for file in names {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            // A link to a folder could lead back here.
-            if file.is_dir() && !file.is_symlink() {
-                self.walk(&file)?;
-            } else if name.ends_with(ENDING) {
-                self.agents.push(file);
-            } else if file.extension() == Some(OsStr::new("json")) && name != STATE {
-                self.others.push(place(&file).file);
-            }
-        }
-        Ok(())
-    }
-}
-
 fn agent(file: &Path, lists: Option<&Lists>, keys: &mut Keys, contradicted: &mut usize) -> Found {
-    let refused = |path, reason| Found::refused(place(file), path, reason);
+    let refused = |path, reason| Found::refused(Kind::Agent, place(file), path, reason);
     let bytes = match std::fs::read(file) {
         Ok(bytes) => bytes,
         Err(cause) => return refused(None, format!("cannot be read: {cause}")),
@@ -144,9 +102,5 @@ fn agent(file: &Path, lists: Option<&Lists>, keys: &mut Keys, contradicted: &mut
     if let Some(stars) = stars.filter(|stars| *stars != 0.0 && card["num_stars"].as_u64().is_none()) {
         doubts.push(format!("num_stars: {stars} is no whole number: it is kept in the card and shown as 0"));
     }
-    Found { doubts, ..Found::card(place(file), path, card) }
-}
-
-fn place(file: &Path) -> Place {
-    Place { file: file.display().to_string(), line: None }
+    Found { doubts, ..Found::card(Kind::Agent, place(file), path, card) }
 }

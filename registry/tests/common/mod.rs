@@ -20,7 +20,7 @@ use registry::servers::Health;
 use registry::{App, Exchange, Followers, GatewayRules, Metrics, Seal, UpstreamRules, Upstreams, endpoint};
 use search::HashedWords;
 use serde_json::Value;
-use store::HistoryLimits;
+use store::{EntryStore as _, HistoryLimits};
 use store::file::{FileStore, Folder};
 use token::{Clock, KeySet, LocalKeys, Signer, SigningAlgorithm, key_set};
 

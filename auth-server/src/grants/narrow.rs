@@ -169,10 +169,9 @@ pub(super) fn exchange(
 ) -> Result<Authorization, GrantError> {
     let directory = &*agents.now().map_err(|_| GrantError::Store)?;
     let subject = &parties.subject;
-    let target = target(directory, names)?;
-    let names = match parties.by_seal {
-        true => behind_the_gateway(names, public_url, subject.token.server.as_deref())?,
-        false => names.to_vec(),
+    let (target, names) = match parties.by_seal {
+        true => behind_the_gateway(directory, names, public_url, subject.token.server.as_deref())?,
+        false => (target(directory, names)?, names.to_vec()),
     };
     if let Some(required) = target.required_capability.as_deref().filter(|required| !subject.can(required)) {
         return Err(GrantError::CapabilityDenied(required.to_owned()));
@@ -229,34 +228,36 @@ fn target<'d>(directory: &'d Directory, names: &[String]) -> Result<&'d Arc<McpT
     found.ok_or(GrantError::InvalidTarget("name the MCP server, in audience or resource"))
 }
 
-/// The names without those of the gateway: what was asked for by a seal.
+/// The target of an exchange by a seal, and the names of it that are none of the gateway's.
 ///
-/// A seal opens no more than its request did: that was for one MCP server behind this gateway. So the registry names
-/// that server's address beside the audience that the server's card says, and `target` has seen to it that both are
-/// names of one target. Who may write cards, and no targets, cannot turn a server's callers against another one; and
-/// a request whose token was bound to a server stays with that server.
-fn behind_the_gateway(
+/// A seal opens no more than its request did: that was for one MCP server behind this gateway, and the registry says
+/// which (`resource`) beside the audience that the server's card asks for. The two belong together only if the
+/// target itself names the server's address here. So who may write cards, and no targets, cannot have tokens made
+/// that turn a server's callers against another one; and a request whose token was bound to a server stays with it.
+fn behind_the_gateway<'d>(
+    directory: &'d Directory,
     names: &[String],
     public_url: &str,
     bound: Option<&str>,
-) -> Result<Vec<String>, GrantError> {
-    let mut for_server: Option<&str> = bound;
-    let mut others = Vec::new();
-    let mut is_named = false;
-    for name in names {
-        let Some(server) = server_of(name, public_url) else {
-            others.push(name.clone());
-            continue;
-        };
-        if *for_server.get_or_insert(server) != server {
-            return Err(GrantError::InvalidTarget("the request was for another MCP server"));
-        }
-        is_named = true;
+) -> Result<(&'d Arc<McpTarget>, Vec<String>), GrantError> {
+    let server_of = |name: &str| server_of(name, public_url).map(str::to_owned);
+    let (addresses, others): (Vec<String>, Vec<String>) =
+        names.iter().cloned().partition(|name| server_of(name).is_some());
+    let Some(server) = addresses.first().and_then(|address| server_of(address)) else {
+        let message = "name the MCP server's address behind the gateway, in resource";
+        return Err(GrantError::InvalidTarget(message));
+    };
+    let is_it = |name: &str| server_of(name).as_ref() == Some(&server);
+    if !addresses.iter().all(|address| is_it(address)) || bound.is_some_and(|bound| bound != server) {
+        return Err(GrantError::InvalidTarget("the request was for another MCP server"));
     }
-    if is_named {
-        return Ok(others);
+    let target = target(directory, if others.is_empty() { &addresses } else { &others })?;
+    if !target.names().any(is_it) {
+        let message =
+            "this audience does not have the MCP server's address behind the gateway among its names";
+        return Err(GrantError::InvalidTarget(message));
     }
-    Err(GrantError::InvalidTarget("name the MCP server's address behind the gateway, in resource"))
+    Ok((target, others))
 }
 
 /// The server's URI, and the aliases that it was asked for by.

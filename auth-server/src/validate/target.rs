@@ -151,7 +151,7 @@ mod tests {
             ("/clock/mcp", "https://h/clock/mcp"),
             ("/clock/mcp/", "https://h/clock/mcp"),
             ("/clock/sse", "https://h/clock/sse"),
-            ("/a%20b/mcp", "https://h/a%20b/mcp"),
+            ("/%C3%BC/mcp", "https://h/%C3%BC/mcp"),
         ] {
             let Ok(Target::Server(server)) = Target::of(Field::Once(uri.as_bytes())) else {
                 panic!("{uri} is a server's")

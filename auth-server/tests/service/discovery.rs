@@ -45,6 +45,45 @@ async fn a_challenge_leads_to_the_token_endpoint() {
 }
 
 #[tokio::test]
+async fn both_forms_of_an_address_have_a_document() {
+    let stack = Stack::cold(&["--public-url=https://gw.example.com"]).await;
+    for (asked, resource) in [
+        ("/mcp/clock", "/mcp/clock"),
+        ("/mcp/clock/", "/mcp/clock"),
+        ("/mcp/clock/mcp", "/mcp/clock"),
+        ("/mcp/clock/sse?session=1", "/mcp/clock"),
+        ("/mcp/clock/messages/", "/mcp/clock"),
+        ("/clock/mcp", "/clock/mcp"),
+        ("/clock/sse", "/clock/sse"),
+        ("/mcp/registry", "/mcp/registry"),
+    ] {
+        let answer = stack.send(&format!("GET /validate HTTP/1.1\r\nx-original-uri: {asked}\r\n"), "").await;
+        let document = format!("{RESOURCE}{resource}");
+        assert_eq!(
+            (answer.status, answer.header("www-authenticate")),
+            (
+                401,
+                &*format!(
+                    "Bearer realm=\"registry\", resource_metadata=\"https://gw.example.com{document}\""
+                )
+            ),
+            "{asked}"
+        );
+        let told = stack.get(&document).await.json();
+        assert_eq!(
+            told["resource"],
+            format!("https://gw.example.com{resource}"),
+            "what is named is what is told"
+        );
+    }
+    for nothing in ["/mcp", "/mcp/clock/other", "/mcp/api", "/mcp/.hidden"] {
+        assert_eq!(stack.get(&format!("{RESOURCE}{nothing}")).await.status, 404, "{nothing}");
+        let head = format!("GET /validate HTTP/1.1\r\nx-original-uri: {nothing}\r\n");
+        assert_eq!(stack.send(&head, "").await.header("www-authenticate"), "Bearer realm=\"registry\"");
+    }
+}
+
+#[tokio::test]
 async fn whether_a_server_exists_is_not_told() {
     let stack = Stack::cold(&["--public-url=http://h/tools"]).await;
     for server in ["currenttime/mcp", "no/such/server", "x"] {

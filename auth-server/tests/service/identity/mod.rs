@@ -3,6 +3,7 @@
 mod admin_agents;
 mod admin_key;
 mod admin_targets;
+mod bound;
 mod budget;
 mod discovery;
 mod exchange;
@@ -15,6 +16,7 @@ mod org;
 mod program;
 mod register;
 mod revoke;
+mod seal;
 mod sign_in;
 mod states;
 mod trail;

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use access::Action;
 use catalog::EntryPath;
-use clap::builder::PossibleValuesParser;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -193,12 +192,15 @@ pub(crate) struct Check {
 /// `access explain`.
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// What would be done
-    #[arg(long, value_parser = PossibleValuesParser::new(Action::AGENT.map(Action::name)))]
+    /// What would be done: get_agent, list_service, …; or a method of MCP, such as tools/call
+    #[arg(long, value_parser = action)]
     pub(crate) action: String,
-    /// The agent's path, with its leading slash
-    #[arg(long, value_name = "PATH", value_parser = path)]
-    pub(crate) resource: EntryPath,
+    /// The agent's path, with its leading slash; or the MCP server's name
+    #[arg(long, value_name = "PATH", value_parser = resource)]
+    pub(crate) resource: String,
+    /// With tools/call: the tool
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tool: Option<String>,
     /// A group of somebody else; may be given more than once
     #[arg(long = "group", value_name = "GROUP")]
     pub(crate) groups: Vec<String>,
@@ -215,6 +217,21 @@ pub(crate) struct Explain {
 pub(crate) struct Diff {
     /// The candidate
     pub(crate) file: PathBuf,
+}
+
+/// An action of the policy, or what can be a method of MCP: those have a slash, but for two.
+fn action(text: &str) -> Result<String, String> {
+    if Action::named(text).is_some() || text.contains('/') || matches!(text, "initialize" | "ping") {
+        return Ok(text.to_owned());
+    }
+    let names = Action::AGENT.into_iter().chain(Action::SERVICE).map(Action::name).collect::<Vec<_>>();
+    Err(format!("must be one of {}, or a method of MCP such as tools/call", names.join(", ")))
+}
+
+/// An agent's path, or a server's name: its path without the slash.
+fn resource(text: &str) -> Result<String, String> {
+    let path = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
+    self::path(&path).map(|_| text.to_owned())
 }
 
 /// An agent's path, in its one spelling.

@@ -131,8 +131,8 @@ fn name(action: Action, path: &EntryPath) -> &str {
 fn able(policy: &Policy, action: Action) -> Option<BTreeSet<String>> {
     let nothing = Policy::parse(NOTHING).ok().filter(|_| action.is_agent())?;
     let anywhere = Resource::entry(ANYWHERE, "", Visibility::Public, Vec::new());
-    let gains = nothing.compare(policy, &[&anywhere]);
-    let gains = gains.into_iter().filter(|change| change.gained && change.action == action);
+    let gains = nothing.compare(policy, &[&anywhere], &[]);
+    let gains = gains.into_iter().filter(|change| change.gained && change.action == action.name());
     Some(gains.map(|change| change.group).collect())
 }
 

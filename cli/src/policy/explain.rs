@@ -28,12 +28,16 @@ struct Scope {
     scope: String,
     ui_scopes: Tier,
     agents_block: Tier,
+    /// Of registries that speak MCP.
+    #[serde(default)]
+    server_entries: Tier,
     allows: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(tag = "says", rename_all = "snake_case")]
 enum Tier {
+    #[default]
     Nothing,
     Allows {
         resource: String,
@@ -54,7 +58,10 @@ struct Alternative {
 
 /// What to ask; a question without groups, scopes and username is about the caller himself.
 pub(super) fn question(options: &Explain) -> Value {
-    let mut question = json!({"action": options.action, "resource": options.resource.as_str()});
+    let mut question = json!({"action": options.action, "resource": options.resource});
+    if let Some(tool) = &options.tool {
+        question["tool"] = json!(tool);
+    }
     if !options.groups.is_empty() {
         question["groups"] = json!(options.groups);
     }
@@ -87,8 +94,14 @@ fn text(answer: &Answer) -> String {
     if answer.scopes.is_empty() {
         out += "no scopes\n";
     } else {
-        let rows: Vec<[String; 4]> = answer.scopes.iter().map(row).collect();
-        out += &table(["scope", "UI-Scopes says", "agents block says", "allows"], &rows);
+        let is_call = answer.scopes.iter().any(|scope| !matches!(scope.server_entries, Tier::Nothing));
+        out += &if is_call {
+            let rows: Vec<[String; 3]> = answer.scopes.iter().map(call_row).collect();
+            table(["scope", "server entries say", "allows"], &rows)
+        } else {
+            let rows: Vec<[String; 4]> = answer.scopes.iter().map(row).collect();
+            table(["scope", "UI-Scopes says", "agents block says", "allows"], &rows)
+        };
     }
     if !answer.would_allow.is_empty() {
         out.push('\n');
@@ -98,8 +111,16 @@ fn text(answer: &Answer) -> String {
 }
 
 fn row(scope: &Scope) -> [String; 4] {
-    let allows = if scope.allows { "yes" } else { "no" };
-    [scope.scope.clone(), says(&scope.ui_scopes), says(&scope.agents_block), allows.to_owned()]
+    [scope.scope.clone(), says(&scope.ui_scopes), says(&scope.agents_block), allows(scope)]
+}
+
+/// Of a method that is called, the server entries decide alone.
+fn call_row(scope: &Scope) -> [String; 3] {
+    [scope.scope.clone(), says(&scope.server_entries), allows(scope)]
+}
+
+fn allows(scope: &Scope) -> String {
+    if scope.allows { "yes" } else { "no" }.to_owned()
 }
 
 fn says(tier: &Tier) -> String {

@@ -20,6 +20,14 @@ impl Calls<'_> {
     }
 }
 
+/// How a method, and the tool that it may have, is written in explanations and comparisons.
+pub(crate) fn spelled(method: &str, tool: Option<&str>) -> String {
+    match tool {
+        Some(tool) => format!("{method} {tool}"),
+        None => method.to_owned(),
+    }
+}
+
 impl Policy {
     /// What may be called of this MCP server with these scopes (design page "access", section 3).
     pub fn calls<'a>(&'a self, scopes: &ScopeSet, server: &str) -> Calls<'a> {

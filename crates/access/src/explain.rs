@@ -3,7 +3,7 @@
 //! It walks the tiers by itself and reports what it meets; a test compares its verdict
 //! with `decide` on every cell of the matrix, so that the two cannot drift apart.
 
-use crate::grants::{Grants, Rule};
+use crate::grants::{Grants, Rule, ServerGrant};
 use crate::resource::EntryFacts;
 use crate::{Action, Policy, Principal, Resource, Visibility};
 
@@ -46,7 +46,9 @@ pub struct ScopeSays {
     pub ui_scopes: TierSays,
     /// Tier 3, the `agents` block of the scope's own section; it says nothing about MCP servers.
     pub agents_block: TierSays,
-    /// What the two make together.
+    /// Tier 3, the section's entries about an MCP server: of a method that is called, these decide alone.
+    pub server_entries: TierSays,
+    /// What they make together.
     pub allows: bool,
 }
 
@@ -72,7 +74,12 @@ pub struct Explanation {
     pub visibility: Option<String>,
     /// Scopes of the policy that would have allowed what the caller's do not.
     pub would_allow: Vec<WouldAllow>,
+    /// What is said when no scope allows it.
+    outside: &'static str,
 }
+
+const NO_PATH: &str = "no scope of the caller reaches the path";
+const NO_CALL: &str = "no scope of the caller allows the call";
 
 impl Verdict {
     /// The word for it, as the audit trail and the API write it.
@@ -95,13 +102,15 @@ impl Explanation {
                 }
                 TierSays::Nothing | TierSays::Refuses { .. } => None,
             };
-            let tiers = [tier("UI-Scopes", &scope.ui_scopes), tier("agents block of", &scope.agents_block)];
+            let tiers = [
+                tier("UI-Scopes", &scope.ui_scopes),
+                tier("agents block of", &scope.agents_block),
+                tier("server entry of", &scope.server_entries),
+            ];
             tiers.into_iter().flatten().collect::<Vec<_>>().join(" and ")
         });
         match (self.verdict, rule, &self.visibility) {
-            (Verdict::OutsideGrants, _, _) | (_, None, _) => {
-                "no scope of the caller reaches the path".to_owned()
-            }
+            (Verdict::OutsideGrants, _, _) | (_, None, _) => self.outside.to_owned(),
             (Verdict::Invisible, Some(_), Some(why)) => why.clone(),
             (Verdict::Allowed | Verdict::Invisible, Some(rule), _) => rule,
         }
@@ -114,8 +123,9 @@ impl Policy {
         let scopes: Vec<ScopeSays> =
             who.scopes.iter().map(|scope| self.scope_says(scope, action, resource.path())).collect();
         if !scopes.iter().any(|scope| scope.allows) {
-            let would_allow = self.would_allow(who, action, resource.path());
-            return Explanation { verdict: Verdict::OutsideGrants, scopes, visibility: None, would_allow };
+            let would_allow = self.would_allow(who, |scope| self.scope_says(scope, action, resource.path()));
+            let (verdict, outside) = (Verdict::OutsideGrants, NO_PATH);
+            return Explanation { verdict, scopes, visibility: None, would_allow, outside };
         }
         let publishes = matches!(action, Action::PublishAgent | Action::RegisterService);
         let (visible, why) = match resource.facts() {
@@ -127,7 +137,46 @@ impl Policy {
             }
         };
         let verdict = if visible { Verdict::Allowed } else { Verdict::Invisible };
-        Explanation { verdict, scopes, visibility: why, would_allow: Vec::new() }
+        Explanation { verdict, scopes, visibility: why, would_allow: Vec::new(), outside: NO_PATH }
+    }
+
+    /// Explains whether a method of an MCP server, and for `tools/call` its tool, may be called.
+    pub fn explain_call(
+        &self,
+        who: &Principal,
+        server: &str,
+        method: &str,
+        tool: Option<&str>,
+    ) -> Explanation {
+        let server = server.trim_matches('/');
+        let says = |scope: &str| self.call_says(scope, server, method, tool);
+        let scopes: Vec<ScopeSays> = who.scopes.iter().map(says).collect();
+        let allowed = scopes.iter().any(|scope| scope.allows);
+        Explanation {
+            verdict: if allowed { Verdict::Allowed } else { Verdict::OutsideGrants },
+            would_allow: if allowed { Vec::new() } else { self.would_allow(who, says) },
+            scopes,
+            visibility: None,
+            outside: NO_CALL,
+        }
+    }
+
+    fn call_says(&self, scope: &str, server: &str, method: &str, tool: Option<&str>) -> ScopeSays {
+        let section = self.sections.get(scope);
+        let entries: Vec<&ServerGrant> = section.iter().flat_map(|section| &section.servers).collect();
+        let allowing = entries.iter().find(|entry| entry.reaches(server) && entry.allows(method, tool));
+        let server_entries = match allowing {
+            Some(entry) => TierSays::Allows { resource: entry.to_string(), line: entry.line },
+            None if entries.is_empty() => TierSays::Nothing,
+            None => TierSays::Refuses { reaches: entries.iter().map(ToString::to_string).collect() },
+        };
+        ScopeSays {
+            scope: scope.to_owned(),
+            ui_scopes: TierSays::Nothing,
+            agents_block: TierSays::Nothing,
+            allows: allowing.is_some(),
+            server_entries,
+        }
     }
 
     fn scope_says(&self, scope: &str, action: Action, path: &str) -> ScopeSays {
@@ -141,19 +190,22 @@ impl Policy {
             | (TierSays::Nothing, TierSays::Allows { .. }) => true,
             (TierSays::Refuses { .. } | TierSays::Nothing, _) | (_, TierSays::Refuses { .. }) => false,
         };
-        ScopeSays { scope: scope.to_owned(), ui_scopes, agents_block, allows }
+        let server_entries = TierSays::Nothing;
+        ScopeSays { scope: scope.to_owned(), ui_scopes, agents_block, server_entries, allows }
     }
 
-    fn would_allow(&self, who: &Principal, action: Action, path: &str) -> Vec<WouldAllow> {
+    fn would_allow(&self, who: &Principal, says: impl Fn(&str) -> ScopeSays) -> Vec<WouldAllow> {
         let mut scopes: Vec<&String> = self.ui.keys().chain(self.sections.keys()).collect();
         scopes.sort();
         scopes.dedup();
         let allowing = scopes.into_iter().filter(|scope| !who.scopes.contains(scope)).filter_map(|scope| {
-            let says = self.scope_says(scope, action, path);
-            let line = match (&says.agents_block, &says.ui_scopes) {
-                (TierSays::Allows { line, .. }, _) | (_, TierSays::Allows { line, .. }) => *line,
-                _ => 0,
-            };
+            let says = says(scope);
+            let tiers = [&says.server_entries, &says.agents_block, &says.ui_scopes];
+            let line = tiers.into_iter().find_map(|tier| match tier {
+                TierSays::Allows { line, .. } => Some(*line),
+                TierSays::Nothing | TierSays::Refuses { .. } => None,
+            });
+            let line = line.unwrap_or_default();
             says.allows.then(|| WouldAllow { scope: scope.clone(), groups: self.groups_of(scope), line })
         });
         allowing.collect()

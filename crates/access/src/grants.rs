@@ -99,6 +99,14 @@ impl Words {
     }
 }
 
+impl fmt::Display for Words {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let any = self.any.then_some("*");
+        let words: Vec<&str> = any.into_iter().chain(self.named.iter().map(String::as_str)).collect();
+        out.write_str(&words.join(", "))
+    }
+}
+
 /// A section entry about an MCP server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ServerGrant {
@@ -107,10 +115,12 @@ pub(crate) struct ServerGrant {
     pub(crate) methods: Words,
     /// Which tools `tools/call` may name.
     pub(crate) tools: Words,
+    /// Where it stands in the file.
+    pub(crate) line: usize,
 }
 
 /// Allowed wherever `initialize` is, listed or not (design page "mcp-gateway").
-const WITH_INITIALIZE: [&str; 5] = [
+pub(crate) const WITH_INITIALIZE: [&str; 5] = [
     "server/discover",
     "notifications/initialized",
     "notifications/cancelled",
@@ -132,6 +142,14 @@ impl ServerGrant {
             self.methods.has(method) || (WITH_INITIALIZE.contains(&method) && self.methods.has("initialize"));
         let tool_listed = method != TOOLS_CALL || tool.is_some_and(|tool| self.tools.has(tool));
         listed && tool_listed
+    }
+}
+
+/// In few words, as the file spells them: `currenttime: initialize, tools/call (current_time_by_timezone)`.
+impl fmt::Display for ServerGrant {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}: {}", self.server.as_deref().unwrap_or("*"), self.methods)?;
+        if self.tools.is_empty() { Ok(()) } else { write!(out, " ({})", self.tools) }
     }
 }
 

@@ -213,7 +213,7 @@ impl Reader {
             self.warn(name, "'tools/call' without 'tools' grants no tool");
         }
         let server = (server != "*" && server != "all").then(|| server.to_owned());
-        Some(ServerGrant { server, methods, tools })
+        Some(ServerGrant { server, methods, tools, line: name.line })
     }
 
     fn agents(&mut self, node: &Node) -> Grants {

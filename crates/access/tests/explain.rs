@@ -77,3 +77,56 @@ fn visibility_is_explained_within_the_grants() {
         assert!(explained.visibility.expect("said").contains(why), "{why}");
     }
 }
+
+#[test]
+fn a_call_is_explained_by_the_server_entries() {
+    let policy = Policy::parse(
+        "
+UI-Scopes: {both: {list_service: [all]}}
+group_mappings: {staff: [both, reader]}
+both:
+  - {server: clock, methods: [initialize, tools/call], tools: [now]}
+  - {agents: {}}
+reader: [{server: '*', methods: [tools/list]}]
+other: [{server: clock, methods: [all], tools: ['*']}]
+",
+    )
+    .expect("right");
+    let staff = caller(&policy, &["staff"]);
+    for (server, method, tool, allowed, reason) in [
+        (
+            "clock",
+            "tools/call",
+            Some("now"),
+            true,
+            "server entry of both: clock: initialize, tools/call (now) (line 5)",
+        ),
+        ("/clock/", "ping", None, true, "server entry of both: clock: initialize, tools/call (now) (line 5)"),
+        ("fetch", "tools/list", None, true, "server entry of reader: *: tools/list (line 7)"),
+        ("clock", "tools/call", Some("then"), false, "no scope of the caller allows the call"),
+        ("clock", "tools/call", None, false, "no scope of the caller allows the call"),
+        ("fetch", "tools/call", Some("now"), false, "no scope of the caller allows the call"),
+    ] {
+        let why = policy.explain_call(&staff, server, method, tool);
+        assert_eq!((why.verdict == Verdict::Allowed, &*why.reason()), (allowed, reason), "{method} {tool:?}");
+        assert_eq!(policy.may_call(&staff.scopes, server, method, tool), allowed);
+        let would: Vec<(&str, usize)> =
+            why.would_allow.iter().map(|would| (&*would.scope, would.line)).collect();
+        let expected: &[(&str, usize)] =
+            if server == "clock" && method == "tools/call" && tool == Some("then") {
+                &[("other", 8)]
+            } else {
+                &[]
+            };
+        assert_eq!(would, expected, "{method} {tool:?}");
+    }
+    let why = policy.explain_call(&staff, "fetch", "tools/call", Some("now"));
+    assert_eq!(
+        why.scopes[0].server_entries,
+        TierSays::Refuses { reaches: vec!["clock: initialize, tools/call (now)".into()] }
+    );
+    assert_eq!(
+        (&why.scopes[0].ui_scopes, &why.scopes[0].agents_block),
+        (&TierSays::Nothing, &TierSays::Nothing)
+    );
+}

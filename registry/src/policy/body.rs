@@ -6,7 +6,7 @@ use poem_openapi::payload::Json;
 use poem_openapi::{ApiResponse, Object};
 use serde_json::{Map, Value};
 
-use super::explain::{self, Question, Subject};
+use super::explain::{self, Question, Subject, What};
 use super::simulate;
 use crate::error::ApiError;
 use crate::identity::Caller;
@@ -14,10 +14,14 @@ use crate::identity::Caller;
 /// Whose decision is to be explained, and which.
 #[derive(Object)]
 pub(super) struct ExplainInput {
-    /// `list_agents`, `get_agent`, `publish_agent`, `modify_agent` or `delete_agent`.
+    /// `list_agents`, `get_agent`, `publish_agent`, `modify_agent`, `delete_agent`; `list_service`,
+    /// `register_service`, `health_check_service`, `toggle_service`, `modify_service`; or a method of MCP, such as
+    /// `tools/call`.
     action: String,
-    /// The agent's path, with its leading slash.
+    /// The agent's path, with its leading slash; or the MCP server's name.
     resource: String,
+    /// With `tools/call`: the tool.
+    tool: Option<String>,
     /// For admins: the groups of somebody else.
     groups: Option<Vec<String>>,
     /// For admins: scopes instead of groups.
@@ -37,13 +41,7 @@ pub(super) struct SimulateInput {
 pub(super) fn question(values: &Map<String, Value>) -> Result<Question, ApiError> {
     let mut faults = Faults::default();
     let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or_default();
-    let action = Action::named(text("action")).filter(|action| action.is_agent());
-    if action.is_none() {
-        let names = Action::AGENT.map(Action::name).join(", ");
-        faults.add("action", format!("must be one of {names}"));
-    }
-    let path =
-        EntryPath::parse(text("resource")).map_err(|fault| faults.add("resource", fault.to_string())).ok();
+    let what = what(text("action"), text("resource"), values.get("tool"), &mut faults);
     let mut list = |name: &str| -> Option<Vec<String>> {
         let items = values.get(name).filter(|value| !value.is_null())?;
         let words: Option<Vec<String>> = items
@@ -65,9 +63,41 @@ pub(super) fn question(values: &Map<String, Value>) -> Result<Question, ApiError
         },
     };
     faults.or(())?;
-    match (action, path) {
-        (Some(action), Some(path)) => Ok(Question { subject, action, path }),
-        _ => Err(ApiError::ours("a question without a fault has all its parts")),
+    match what {
+        Some(what) => Ok(Question { subject, what }),
+        None => Err(ApiError::ours("a question without a fault has all its parts")),
+    }
+}
+
+fn what(action: &str, resource: &str, tool: Option<&Value>, faults: &mut Faults) -> Option<What> {
+    let tool = match tool {
+        None | Some(Value::Null) => None,
+        Some(Value::String(tool)) => Some(tool.clone()),
+        Some(_) => {
+            faults.add("tool", "must be a text");
+            None
+        }
+    };
+    let known = Action::named(action);
+    // Methods of MCP have a slash, but for two; anything else is a slip.
+    let is_method = action.contains('/') || matches!(action, "initialize" | "ping");
+    if known.is_none() && !is_method {
+        let names = Action::AGENT.into_iter().chain(Action::SERVICE).map(Action::name);
+        let names = names.collect::<Vec<_>>().join(", ");
+        faults.add("action", format!("must be one of {names}, or a method of MCP such as tools/call"));
+    }
+    if tool.is_some() && action != "tools/call" {
+        faults.add("tool", "is for tools/call alone");
+    }
+    // A server is named as policies name it, or by its path.
+    let is_agents = known.is_some_and(Action::is_agent);
+    let path =
+        if is_agents || resource.starts_with('/') { resource.to_owned() } else { format!("/{resource}") };
+    let path = EntryPath::parse(&path).map_err(|fault| faults.add("resource", fault.to_string())).ok()?;
+    match known {
+        Some(action) if is_agents => Some(What::Agent(action, path)),
+        Some(action) => Some(What::Server(action, path)),
+        None => is_method.then(|| What::Call { server: path, method: action.to_owned(), tool }),
     }
 }
 
@@ -105,6 +135,8 @@ struct ScopeReport {
     ui_scopes: TierReport,
     /// Tier 3, the `agents` block of the scope's section.
     agents_block: TierReport,
+    /// Tier 3, the entries of the scope's section about the MCP server whose method is called.
+    server_entries: TierReport,
     /// What the two make together.
     allows: bool,
 }
@@ -158,6 +190,7 @@ impl From<access::ScopeSays> for ScopeReport {
             scope: says.scope,
             ui_scopes: TierReport::from(says.ui_scopes),
             agents_block: TierReport::from(says.agents_block),
+            server_entries: TierReport::from(says.server_entries),
             allows: says.allows,
         }
     }
@@ -217,7 +250,9 @@ struct FilePlace {
 #[derive(Object)]
 struct GrantChange {
     group: String,
+    /// The agent's path or the MCP server's name; `*` is every other server.
     path: String,
+    /// The action, or the method that may be called and its tool; `*` is every other one.
     action: String,
     /// `gained` or `lost`.
     change: String,
@@ -233,7 +268,7 @@ impl SimulateAnswer {
         let change = |change: access::Change| GrantChange {
             group: change.group,
             path: change.path,
-            action: change.action.name().to_owned(),
+            action: change.action,
             change: if change.gained { "gained" } else { "lost" }.to_owned(),
         };
         SimulateAnswer {

@@ -23,7 +23,8 @@ pub(crate) struct Access(pub(crate) Arc<App>);
 impl Access {
     /// Explain a decision
     ///
-    /// Which scopes the groups map to, what each tier of each scope says, and the verdict. Anybody may
+    /// Which scopes the groups map to, what each tier of each scope says, and the verdict: of an action on an
+    /// agent or an MCP server, or of a method that is called of a server (and its tool). Anybody may
     /// ask about himself (leave out `groups`, `scopes` and `username`); an admin about everybody, and he
     /// is also told which scopes would have allowed it.
     #[oai(path = "/api/access/explain", method = "post", operation_id = "explainAccess", tag = "Tag::Access")]
@@ -36,7 +37,8 @@ impl Access {
     /// Simulate another policy
     ///
     /// For admins: the faults and warnings of a candidate scopes.yml, and which group would gain or lose
-    /// which action on which path against the policy in force and the agents of now.
+    /// which action on which agent or MCP server, and which of their methods and tools, against the policy in
+    /// force and the entries of now.
     #[oai(
         path = "/api/access/simulate",
         method = "post",

@@ -26,12 +26,13 @@ pub(super) fn simulate(app: &App, caller: &Caller, candidate: &str) -> Result<An
             return Ok(Answer { version: None, faults, warnings: Vec::new(), changes: Vec::new() });
         }
     };
-    let catalogue = app.picture()?;
-    let entries: Vec<&Resource> = catalogue.iter().map(|entry| &*entry.resource).collect();
+    let (agents, servers) = (app.picture()?, app.shown(&*app.servers)?);
+    let agents: Vec<&Resource> = agents.iter().map(|entry| &*entry.resource).collect();
+    let servers: Vec<&Resource> = servers.iter().map(|entry| &*entry.resource).collect();
     Ok(Answer {
         version: Some(candidate.version().to_owned()),
         faults: Vec::new(),
         warnings: candidate.warnings().to_vec(),
-        changes: caller.policy.compare(&candidate, &entries),
+        changes: caller.policy.compare(&candidate, &agents, &servers),
     })
 }

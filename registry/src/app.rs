@@ -145,7 +145,8 @@ impl App {
         ApiError::Forbidden(message.to_owned())
     }
 
-    fn record(&self, caller: &Caller, action: &str, resource: &str, verdict: &str, rule: String) {
+    /// Puts a decision into the audit trail.
+    pub(crate) fn record(&self, caller: &Caller, action: &str, resource: &str, verdict: &str, rule: String) {
         self.audit.record(&DecisionRecord {
             time: (self.clock)(),
             server: SERVER,

@@ -15,9 +15,16 @@ use crate::App;
 pub struct Metrics {
     /// Answers by the first digit of their status.
     answers: Family<[(&'static str, String); 1], Counter>,
+    /// What became of requests for MCP servers.
+    gateway: Family<[(&'static str, &'static str); 1], Counter>,
 }
 
 impl Metrics {
+    /// One more request for an MCP server, and what became of it.
+    pub(crate) fn gateway(&self, outcome: &'static str) {
+        self.gateway.get_or_create(&[("outcome", outcome)]).inc();
+    }
+
     /// One more answer.
     pub(crate) fn answered(&self, status: u16) {
         self.answers.get_or_create(&[("status", format!("{}xx", status / 100))]).inc();
@@ -29,6 +36,11 @@ pub(crate) fn text(app: &App) -> String {
     let policy = app.policy.state();
     let mut registry = Registry::with_prefix("registry");
     registry.register("answers", "Answers by class of status", app.metrics.answers.clone());
+    registry.register(
+        "gateway",
+        "Requests for MCP servers by what became of them",
+        app.metrics.gateway.clone(),
+    );
     let lost = Counter::<u64, AtomicU64>::default();
     lost.inc_by(app.audit.lost());
     registry.register("audit_lost", "Records of the audit trail that were not written", lost);
@@ -40,12 +52,17 @@ pub(crate) fn text(app: &App) -> String {
         remapped,
     );
     let store = app.stores();
-    let states: [(&str, &str, u64); 10] = [
+    let states: [(&str, &str, u64); 11] = [
         ("agents", "Registered agents", app.store.catalogue().len() as u64),
         ("servers", "Registered MCP servers", app.servers.catalogue().len() as u64),
         ("store_writable", "1 while changes can be kept", u64::from(store.fault.is_none())),
         ("journal_bytes", "Bytes of changes that are not in the snapshot yet", store.journal_bytes),
         ("last_change", "The number of the latest change", app.store.catalogue().changes().last()),
+        (
+            "gateway_under_way",
+            "Requests and streams that MCP servers are busy with",
+            app.upstreams.under_way() as u64,
+        ),
         ("change_streams", "Streams of changes that are open", app.followers.count() as u64),
         ("search_ready", "1 while semantic search works", u64::from(app.index.report().state == "ready")),
         (

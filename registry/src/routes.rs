@@ -10,6 +10,7 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use tracing::Instrument as _;
 
 use crate::error::ApiError;
+use crate::gateway::forward;
 use crate::identity::REQUEST_ID;
 use crate::{App, metrics, openapi, url};
 
@@ -24,7 +25,7 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
         poem::get(make_sync(move |_| Html(page.clone())))
     };
     let direct = Arc::new(AtomicU64::new(1));
-    let counting = app.clone();
+    let (counting, gateway) = (app.clone(), app.clone());
     let serve_document = make_sync(move |_| {
         Response::builder()
             .content_type("application/json")
@@ -37,6 +38,15 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
         .at("/docs/", docs())
         .nest("/", service)
         .data(app.clone())
+        .around(move |next, request| {
+            let gateway = gateway.clone();
+            async move {
+                match forward(&gateway, request).await {
+                    Ok(response) => Ok(response),
+                    Err(other) => next.call(other).await.map(IntoResponse::into_response),
+                }
+            }
+        })
         .around(move |next, request| {
             let (allow, direct, counted) = (allow.clone(), direct.clone(), counting.clone());
             async move {

@@ -3,6 +3,7 @@
 //! Two readers of `{"url": A, "url": B}` disagree about which one counts; a card
 //! checked for one address and used with the other is an attack.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -58,6 +59,16 @@ pub fn read_large(
     let others = read.map_err(|error| fault(&error))?;
     reader.end().map_err(|error| fault(&error))?;
     Ok(others)
+}
+
+/// Checks a JSON value as [`read_nested`] reads it, and keeps nothing: for what is only passed on.
+///
+/// # Errors
+/// See [`JsonFault`].
+pub fn check(text: &str, levels: usize) -> Result<(), JsonFault> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    Checked { left: levels }.deserialize(&mut reader).map_err(|error| fault(&error))?;
+    reader.end().map_err(|error| fault(&error))
 }
 
 /// Our own refusals are data errors whose text begins with this.
@@ -153,6 +164,82 @@ impl<'de> Visitor<'de> for Strict {
     }
 }
 
+/// Reads like [`Strict`] and keeps nothing.
+#[derive(Clone, Copy)]
+struct Checked {
+    left: usize,
+}
+
+impl Checked {
+    fn deeper<E: serde::de::Error>(self) -> Result<Checked, E> {
+        Strict { left: self.left }.deeper().map(|Strict { left }| Checked { left })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Checked {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Checked {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _value: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _value: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _value: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _value: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _value: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        while items.next_element_seed(inner)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<(), A::Error> {
+        let inner = self.deeper()?;
+        let mut seen = HashSet::new();
+        while let Some(Key(key)) = pairs.next_key::<Key<'de>>()? {
+            if seen.contains(&key) {
+                return Err(twice(&key));
+            }
+            seen.insert(key);
+            pairs.next_value_seed(inner)?;
+        }
+        Ok(())
+    }
+}
+
+/// A key as it stands in the text, copied only where it is written with escapes.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+
 fn twice<E: serde::de::Error>(key: &str) -> E {
     E::custom(format!("{REFUSED}the key '{}' stands twice", key.escape_debug()))
 }
@@ -247,6 +334,15 @@ mod tests {
         ] {
             let Err(JsonFault::Refused(message)) = read(text.as_bytes()) else { panic!("{text} was read") };
             assert!(message.starts_with(expected), "{message}");
+        }
+        for text in [r#"{"a": [{"b": 1}, {"b": 1}]}"#, "3", r#" "x" "#] {
+            assert_eq!(check(text, 3), Ok(()), "{text}");
+        }
+        for text in [r#"{"a": 1, "a": 2}"#, r#"{"x": [{"a": 1, "\u0061": 2}]}"#, "[[[[]]]]"] {
+            assert!(matches!(check(text, 3), Err(JsonFault::Refused(_))), "{text}");
+        }
+        for text in ["", "{} {}", "[1e999]", r#""\ud800""#] {
+            assert!(matches!(check(text, 3), Err(JsonFault::NotJson(_))), "{text}");
         }
         for text in ["", "{", "{} {}", "nope", "{\"a\": NaN}", "\u{feff}{}"] {
             assert!(matches!(read(text.as_bytes()), Err(JsonFault::NotJson(_))), "{text:?}");

@@ -20,8 +20,8 @@ use registry::servers::Health;
 use registry::{App, Exchange, Followers, GatewayRules, Metrics, Seal, UpstreamRules, Upstreams, endpoint};
 use search::HashedWords;
 use serde_json::Value;
-use store::{EntryStore as _, HistoryLimits};
 use store::file::{FileStore, Folder};
+use store::{EntryStore as _, HistoryLimits};
 use token::{Clock, KeySet, LocalKeys, Signer, SigningAlgorithm, key_set};
 
 /// 2025-11-09T10:30:00Z, the guide's own time.
@@ -194,7 +194,8 @@ impl World {
     }
 
     pub async fn send(&self, request: Request) -> Answer {
-        let (method, path) = (request.method().to_string(), request.uri().path().replace("/servers/register", "/servers"));
+        let (method, path) =
+            (request.method().to_string(), request.uri().path().replace("/servers/register", "/servers"));
         let answer = self.answer(request).await;
         self.assert_documented(&method, &path, &answer);
         answer

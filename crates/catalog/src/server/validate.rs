@@ -32,7 +32,8 @@ impl ServerDraft {
     /// The fields of a card from elsewhere in which a secret would stand in clear, for everybody who finds the
     /// server.
     pub fn exposed(card: &Map<String, Value>) -> impl Iterator<Item = &str> {
-        let told = card.iter().filter(|(_, value)| !matches!(value, Value::Null) && value.as_str() != Some(""));
+        let told =
+            card.iter().filter(|(_, value)| !matches!(value, Value::Null) && value.as_str() != Some(""));
         told.map(|(field, _)| field.as_str()).filter(|field| *field != "headers" && is_exposed(field))
     }
 }

@@ -5,6 +5,7 @@
 mod framing;
 mod identity;
 mod paths;
+mod servers;
 mod tokens;
 
 use std::sync::OnceLock;

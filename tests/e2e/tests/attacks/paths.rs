@@ -7,10 +7,10 @@ use super::{Caller, MARK, STACK, admin_with, bearer, get_raw, sealed_identity};
 
 /// The statuses of a target: through nginx as lob1 (to whom /code-reviewer is granted), as the
 /// administrator and as nobody; as the administrator at the auth-server and at the registry themselves.
-type Statuses = [u16; 5];
+pub(crate) type Statuses = [u16; 5];
 
 /// Asks for these targets everywhere; all of them aim at `/third-secret` of the administrator.
-async fn must_be_refused(stack: &Stack, tricks: &[(&str, Statuses)]) {
+pub(crate) async fn must_be_refused(stack: &Stack, tricks: &[(&str, Statuses)]) {
     let admin = admin_with(stack, "/third-secret").await;
     admin_with(stack, "/code-reviewer").await;
     let lob = Caller::sign_in(stack, "lob1-bot").await;

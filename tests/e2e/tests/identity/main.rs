@@ -4,6 +4,7 @@ mod admin;
 mod asking;
 mod documents;
 mod exchange;
+mod gated;
 mod organisation;
 mod ours;
 mod registry;

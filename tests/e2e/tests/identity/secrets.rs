@@ -7,7 +7,7 @@ use e2e::{Caller, eventually, shared};
 use xtask::stack::Stack;
 
 use super::organisation::{Organisation, refused_plainly};
-use super::{admin, asking, documents, exchange, registry, signing_in, withdrawal};
+use super::{admin, asking, documents, exchange, gated, registry, signing_in, withdrawal};
 
 #[tokio::test]
 async fn no_secret_is_written_anywhere() {
@@ -31,6 +31,7 @@ async fn no_secret_is_written_anywhere() {
     asking::play(&organisation).await;
     asking::play_budget(&organisation).await;
     exchange::play(&organisation).await;
+    gated::play(&organisation).await;
     exchange::play_refusals(&organisation).await;
     withdrawal::play_revocation(&organisation).await;
     withdrawal::play_suspension(&organisation).await;

@@ -1,5 +1,7 @@
 //! The gateway alone, between stand-ins: what it checks, what it lets through, and what it says itself.
 
+mod mcp;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command};

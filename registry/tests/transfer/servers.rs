@@ -99,6 +99,12 @@ fn a_journal_of_servers_is_half_of_the_truth_too() {
             "{refused:?}"
         );
     }
+    // Of a folder both kinds count, also one whose state was never written.
+    folder.import("three", &[&folder.file("a.json", &state(&[card("/a", "x")]))]).is(0);
+    fs::write(folder.at("three").join("server.journal"), "").expect("written");
+    let refused = folder.import("two", &[&folder.path("three")]).is(1);
+    assert!(refused.err.contains("server.journal"), "{refused:?}");
+    folder.import("two", &[&folder.path("three/agent_state.json")]).is(0);
 }
 
 /// What the Python system keeps of a server.

@@ -44,7 +44,7 @@ pub(super) fn read(
 }
 
 /// Whoever takes half the truth takes what was changed or removed since.
-fn refuse_a_journal(name: &str, folder: Option<&Path>, kind: Kind) -> Result<(), SourceFault> {
+pub(super) fn refuse_a_journal(name: &str, folder: Option<&Path>, kind: Kind) -> Result<(), SourceFault> {
     let journal = match kind {
         Kind::Agent => AgentEntry::JOURNAL,
         Kind::Server => ServerEntry::JOURNAL,

@@ -188,6 +188,13 @@ fn from_folder(folder: &Path) -> Result<Source, SourceFault> {
         }
         is_ours = true;
     }
+    if is_ours {
+        // Also of a kind whose state was never written: all of it stands in the journal then.
+        let name = folder.display().to_string();
+        [Kind::Agent, Kind::Server]
+            .into_iter()
+            .try_for_each(|kind| guide::refuse_a_journal(&name, Some(folder), kind))?;
+    }
     let [(_, lists), (_, switches)] = &states;
     if lists.is_some() || switches.is_some() || !is_ours {
         let (agents, servers) = (Wanted::with(lists.as_ref()), Wanted::with(switches.as_ref()));

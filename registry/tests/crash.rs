@@ -16,6 +16,8 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
 const CLIENTS: usize = 8;
+/// How many of them write servers, the others agents.
+const OF_SERVERS: usize = 3;
 /// Paths of one client: few, so that each is registered, changed and deleted again and again.
 const PATHS: u64 = 6;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,9 +37,54 @@ impl Random {
 /// What a client knows of one of its paths: nothing there, or the description it last gave.
 type State = Option<String>;
 
+/// What a client writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Agents,
+    Servers,
+}
+
+impl Kind {
+    fn base(self) -> &'static str {
+        match self {
+            Kind::Agents => "/api/agents",
+            Kind::Servers => "/api/servers",
+        }
+    }
+
+    fn register(self) -> &'static str {
+        match self {
+            Kind::Agents => "/api/agents/register",
+            Kind::Servers => "/api/servers",
+        }
+    }
+
+    fn path(self, client: usize, number: u64) -> String {
+        match self {
+            Kind::Agents => format!("/client-{client}/agent-{number}"),
+            Kind::Servers => format!("/client-{client}-server-{number}"),
+        }
+    }
+
+    fn card(self, path: &str, text: &str) -> Value {
+        // As long as a real one, so that a kill has something to cut.
+        let notes = "x".repeat(2_000);
+        match self {
+            Kind::Agents => json!({"path": path, "name": "Crash", "description": text, "notes": notes,
+                "url": "https://agents.example.com/crash"}),
+            // Nobody answers there, so that nothing but these clients changes it.
+            Kind::Servers => {
+                json!({"path": path, "server_name": "Crash", "description": text, "notes": notes,
+                "proxy_pass_url": "http://127.0.0.1:9/mcp"})
+            }
+        }
+    }
+}
+
 /// One client: what was acknowledged, and the one write of which it heard nothing.
 struct Writer {
     name: usize,
+    kind: Kind,
     random: Random,
     known: BTreeMap<String, State>,
     unheard: Option<(String, State)>,
@@ -49,27 +96,25 @@ struct Writer {
 impl Writer {
     fn new(name: usize, seed: u64) -> Writer {
         let random = Random(seed ^ ((name as u64 + 1) << 32));
-        Writer { name, random, known: BTreeMap::new(), unheard: None, writes: 0, acknowledged: 0 }
+        let kind = if name < OF_SERVERS { Kind::Servers } else { Kind::Agents };
+        Writer { name, kind, random, known: BTreeMap::new(), unheard: None, writes: 0, acknowledged: 0 }
     }
 
     /// Writes until nobody answers.
     async fn write(mut self, client: Client, url: String, killed: Arc<AtomicBool>) -> Writer {
         while !killed.load(Ordering::Acquire) {
-            let path = format!("/client-{}/agent-{}", self.name, self.random.below(PATHS));
+            let (kind, base) = (self.kind, self.kind.base());
+            let path = kind.path(self.name, self.random.below(PATHS));
             self.writes += 1;
             let text = format!("write {}", self.writes);
             let there = self.known.get(&path).cloned().flatten();
             let (method, target, body, expected, next) = match (there, self.random.below(4)) {
-                (None, _) => (
-                    Method::POST,
-                    "/api/agents/register".to_owned(),
-                    Some(card(&path, &text)),
-                    201,
-                    Some(text),
-                ),
-                (Some(_), 0) => (Method::DELETE, format!("/api/agents{path}"), None, 204, None),
+                (None, _) => {
+                    (Method::POST, kind.register().to_owned(), Some(kind.card(&path, &text)), 201, Some(text))
+                }
+                (Some(_), 0) => (Method::DELETE, format!("{base}{path}"), None, 204, None),
                 (Some(_), _) => {
-                    (Method::PUT, format!("/api/agents{path}"), Some(card(&path, &text)), 200, Some(text))
+                    (Method::PUT, format!("{base}{path}"), Some(kind.card(&path, &text)), 200, Some(text))
                 }
             };
             self.unheard = Some((path.clone(), next.clone()));
@@ -95,8 +140,8 @@ impl Writer {
     async fn check(&mut self, client: &Client, url: &str, round: usize) {
         let unheard = self.unheard.take();
         for number in 0..PATHS {
-            let path = format!("/client-{}/agent-{number}", self.name);
-            let found = read(client, url, &path).await;
+            let path = self.kind.path(self.name, number);
+            let found = read(client, url, self.kind.base(), &path).await;
             let known = self.known.get(&path).cloned().flatten();
             match &unheard {
                 Some((at, next)) if *at == path && *next == found => {
@@ -110,13 +155,10 @@ impl Writer {
 }
 
 fn as_admin(request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-    request.header("x-user", "crasher").header("x-username", "crasher").header("x-scopes", "a2a-agent-admin")
-}
-
-fn card(path: &str, text: &str) -> Value {
-    // As long as a real one, so that a kill has something to cut.
-    json!({"path": path, "name": "Crash", "description": text, "url": "https://agents.example.com/crash",
-        "notes": "x".repeat(2_000)})
+    request
+        .header("x-user", "crasher")
+        .header("x-username", "crasher")
+        .header("x-scopes", "mcp-registry-admin")
 }
 
 /// The changes since the last look: numbers without a gap, and each write once.
@@ -138,8 +180,8 @@ async fn follow(client: &Client, url: &str, last: &mut u64) -> u64 {
     }
 }
 
-async fn read(client: &Client, url: &str, path: &str) -> State {
-    let answer = as_admin(client.get(format!("{url}/api/agents{path}"))).send().await.expect("it answers");
+async fn read(client: &Client, url: &str, base: &str, path: &str) -> State {
+    let answer = as_admin(client.get(format!("{url}{base}{path}"))).send().await.expect("it answers");
     match answer.status() {
         StatusCode::NOT_FOUND => None,
         StatusCode::OK => {
@@ -243,7 +285,8 @@ async fn what_was_acknowledged_survives_every_kill() {
             writers.push(task.await.expect("the writer saw only what was promised"));
         }
         if random.below(4) == 0 {
-            fray(&folder.path().join("state/registry.journal"), random.below(3_000));
+            let journal = if random.below(2) == 0 { "registry.journal" } else { "server.journal" };
+            fray(&folder.path().join("state").join(journal), random.below(3_000));
         }
     }
     let registry = Registry::start(folder.path());
@@ -253,8 +296,12 @@ async fn what_was_acknowledged_survives_every_kill() {
     }
     told += follow(&client, &registry.url, &mut last).await;
     drop(registry);
-    let acknowledged: u64 = writers.iter().map(|writer| writer.acknowledged).sum();
-    assert_eq!(told, acknowledged, "each write that is there was told once, and no other");
+    let of = |kind: Kind| -> u64 {
+        writers.iter().filter(|writer| writer.kind == kind).map(|writer| writer.acknowledged).sum()
+    };
+    assert_eq!(told, of(Kind::Agents), "each write that is there was told once, and no other");
+    assert!(of(Kind::Servers) > kills, "servers were written, too: {}", of(Kind::Servers));
+    let acknowledged = of(Kind::Agents) + of(Kind::Servers);
     println!("{kills} kills, {acknowledged} acknowledged writes, none lost");
     assert!(acknowledged > kills, "there was something to lose: {acknowledged} writes");
     let log = fs::read_to_string(folder.path().join("log")).expect("a log");

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use access::Permit;
 use async_trait::async_trait;
-use catalog::{AgentEntry, EntryPath};
+use catalog::{AgentEntry, Entry, EntryPath, ServerEntry};
 use common::{Role, World, card};
 use registry::{FollowLimits, Followers};
 use serde_json::{Value, json};
@@ -18,14 +18,19 @@ use tokio::io::AsyncReadExt as _;
 use tokio::sync::watch;
 
 /// A store whose picture stands still until it is asked for the newest one.
-struct Lagging {
-    store: Arc<dyn EntryStore<AgentEntry>>,
-    shown: Mutex<Option<Arc<Catalogue>>>,
+struct Lagging<E: Entry> {
+    store: Arc<dyn EntryStore<E>>,
+    shown: Mutex<Option<Arc<Catalogue<E>>>>,
     lag: Mutex<Duration>,
     cut_off: AtomicBool,
 }
 
-impl Lagging {
+impl<E: Entry> Lagging<E> {
+    fn behind(store: Arc<dyn EntryStore<E>>) -> Arc<Lagging<E>> {
+        let (shown, lag) = (Mutex::default(), Mutex::default());
+        Arc::new(Lagging { store, shown, lag, cut_off: AtomicBool::new(false) })
+    }
+
     /// From now on it shows what is there now.
     fn stand_still(&self) {
         *self.shown.lock().expect("whole") = Some(self.store.catalogue());
@@ -41,8 +46,8 @@ impl Lagging {
 }
 
 #[async_trait]
-impl EntryStore<AgentEntry> for Lagging {
-    fn catalogue(&self) -> Arc<Catalogue> {
+impl<E: Entry> EntryStore<E> for Lagging<E> {
+    fn catalogue(&self) -> Arc<Catalogue<E>> {
         self.shown.lock().expect("whole").clone().unwrap_or_else(|| self.store.catalogue())
     }
 
@@ -54,16 +59,11 @@ impl EntryStore<AgentEntry> for Lagging {
         Ok(())
     }
 
-    async fn insert(&self, permit: &Permit, entry: AgentEntry) -> Result<Arc<AgentEntry>, StoreError> {
+    async fn insert(&self, permit: &Permit, entry: E) -> Result<Arc<E>, StoreError> {
         self.store.insert(permit, entry).await
     }
 
-    async fn replace(
-        &self,
-        permit: &Permit,
-        expected: &str,
-        entry: AgentEntry,
-    ) -> Result<Arc<AgentEntry>, StoreError> {
+    async fn replace(&self, permit: &Permit, expected: &str, entry: E) -> Result<Arc<E>, StoreError> {
         self.store.replace(permit, expected, entry).await
     }
 
@@ -85,9 +85,34 @@ impl EntryStore<AgentEntry> for Lagging {
 }
 
 /// A registry behind; what is asked while it stands still on its picture is what the others have done.
-struct Behind {
+struct Behind<E: Entry = AgentEntry> {
     world: World,
-    store: Arc<Lagging>,
+    store: Arc<Lagging<E>>,
+    /// Who asks, and where entries of this kind are.
+    role: Role,
+    base: &'static str,
+}
+
+impl Behind<ServerEntry> {
+    /// It is behind with servers alone.
+    async fn with_servers() -> Behind<ServerEntry> {
+        let mut lagging = None;
+        let world = World::with(|app| {
+            let store = Lagging::behind(app.servers.clone());
+            app.servers = store.clone();
+            app.max_lag = Some(Duration::from_secs(60));
+            lagging = Some(store);
+        });
+        world.publish(Role::Guide, card("/a", "A", "d")).await;
+        world.ask(Role::Admin, "POST", "/api/servers", Some(server("/a"))).await.is(201);
+        let store = lagging.expect("it was made");
+        Behind { world, store, role: Role::Admin, base: "/api/servers" }
+    }
+}
+
+/// Nobody answers there.
+fn server(path: &str) -> Value {
+    json!({"path": path, "server_name": "S", "description": "d", "proxy_pass_url": "http://127.0.0.1:9/mcp"})
 }
 
 impl Behind {
@@ -95,12 +120,7 @@ impl Behind {
         let brisk = FollowLimits { heartbeat: Duration::from_millis(20), ..FollowLimits::default() };
         let mut lagging = None;
         let world = World::with(|app| {
-            let store = Arc::new(Lagging {
-                store: app.store.clone(),
-                shown: Mutex::default(),
-                lag: Mutex::default(),
-                cut_off: AtomicBool::new(false),
-            });
+            let store = Lagging::behind(app.store.clone());
             app.store = store.clone();
             app.max_lag = Some(Duration::from_secs(60));
             app.followers = Followers::new(brisk);
@@ -108,17 +128,7 @@ impl Behind {
         });
         let store = lagging.expect("it was made");
         world.publish(Role::Guide, card("/a", "A", "d")).await;
-        Behind { world, store }
-    }
-
-    /// Something happens elsewhere: this registry still shows what was before.
-    async fn elsewhere(&self, method: &str, target: &str, body: Option<Value>) -> String {
-        let before = self.store.store.catalogue();
-        *self.store.shown.lock().expect("whole") = None;
-        let answer = self.world.ask(Role::Guide, method, target, body).await;
-        assert!(answer.status.is_success(), "{answer:?}");
-        *self.store.shown.lock().expect("whole") = Some(before);
-        answer.header("etag").to_owned()
+        Behind { world, store, role: Role::Guide, base: "/api/agents" }
     }
 
     /// Asks to follow.
@@ -129,10 +139,22 @@ impl Behind {
         let target = format!("/api/changes{query}").parse().expect("a target");
         self.world.respond(request.uri(target).finish()).await
     }
+}
+
+impl<E: Entry> Behind<E> {
+    /// Something happens elsewhere: this registry still shows what was before.
+    async fn elsewhere(&self, method: &str, target: &str, body: Option<Value>) -> String {
+        let before = self.store.store.catalogue();
+        *self.store.shown.lock().expect("whole") = None;
+        let answer = self.world.ask(self.role, method, target, body).await;
+        assert!(answer.status.is_success(), "{answer:?}");
+        *self.store.shown.lock().expect("whole") = Some(before);
+        answer.header("etag").to_owned()
+    }
 
     /// Asks with `If-Match`.
     async fn patch_from(&self, etag: &str, target: &str) -> u16 {
-        let seal = self.world.seal(&self.world.claims(Role::Guide));
+        let seal = self.world.seal(&self.world.claims(self.role));
         let request = poem::Request::builder().method(poem::http::Method::PATCH);
         let request = request.uri(target.parse().expect("a target")).header("X-Identity", seal);
         let request = request.header("If-Match", etag).content_type("application/json");
@@ -140,50 +162,85 @@ impl Behind {
     }
 }
 
-const TOGGLE: &str = "/api/agents/a/toggle?enabled=";
-
 #[tokio::test]
 async fn what_was_enabled_elsewhere_is_disabled_for_sure() {
-    let behind = Behind::new().await;
-    behind.elsewhere("POST", &format!("{TOGGLE}false"), None).await;
-    behind.elsewhere("POST", &format!("{TOGGLE}true"), None).await;
+    disabled_for_sure(Behind::new().await).await;
+    disabled_for_sure(Behind::with_servers().await).await;
+}
+
+async fn disabled_for_sure<E: Entry>(behind: Behind<E>) {
+    let toggle = |enabled: bool| format!("{}/a/toggle?enabled={enabled}", behind.base);
+    behind.elsewhere("POST", &toggle(true), None).await;
+    behind.store.refresh().await.expect("it is reached");
+    behind.elsewhere("POST", &toggle(false), None).await;
+    behind.elsewhere("POST", &toggle(true), None).await;
     // It shows the entry as disabled; the row says enabled.
-    let answer = behind.world.ask(Role::Guide, "POST", &format!("{TOGGLE}false"), None).await.is(200).json();
+    let answer = behind.world.ask(behind.role, "POST", &toggle(false), None).await.is(200).json();
     assert_eq!(answer["is_enabled"], false, "{answer}");
     let kept = behind.store.store.catalogue();
-    assert!(!kept.get(&EntryPath::parse("/a").expect("a path")).expect("it is there").enabled);
+    assert!(!kept.get(&EntryPath::parse("/a").expect("a path")).expect("it is there").enabled());
     // Cut off, it cannot say whether there is nothing to do.
     behind.store.stand_still();
     behind.store.cut_off();
-    let refused = behind.world.ask(Role::Guide, "POST", &format!("{TOGGLE}false"), None).await.is(503);
+    let refused = behind.world.ask(behind.role, "POST", &toggle(false), None).await.is(503);
     assert_eq!((&refused.json()["code"], refused.header("retry-after")), (&json!("store_unavailable"), "5"));
 }
 
 #[tokio::test]
 async fn the_newest_tag_is_right_though_this_registry_has_not_seen_it() {
-    let behind = Behind::new().await;
-    let old = behind.world.ask(Role::Guide, "GET", "/api/agents/a", None).await.is(200);
-    let new = behind.elsewhere("PATCH", "/api/agents/a", Some(json!({"description": "theirs"}))).await;
-    assert_eq!(behind.patch_from(&new, "/api/agents/a").await, 200);
-    assert_eq!(behind.patch_from(old.header("etag"), "/api/agents/a").await, 412);
+    newest_tag_is_right(Behind::new().await).await;
+    newest_tag_is_right(Behind::with_servers().await).await;
+}
+
+async fn newest_tag_is_right<E: Entry>(behind: Behind<E>) {
+    let target = format!("{}/a", behind.base);
+    let old = behind.world.ask(behind.role, "GET", &target, None).await.is(200);
+    let new = behind.elsewhere("PATCH", &target, Some(json!({"description": "theirs"}))).await;
+    assert_eq!(behind.patch_from(&new, &target).await, 200);
+    assert_eq!(behind.patch_from(old.header("etag"), &target).await, 412);
 }
 
 #[tokio::test]
 async fn what_was_made_elsewhere_is_there() {
-    for (method, target, body) in [
-        ("POST", "/api/agents/b/toggle?enabled=true", None),
-        ("PATCH", "/api/agents/b", Some(json!({"description": "x"}))),
-        ("PUT", "/api/agents/b", Some(json!({"description": "x"}))),
-        ("DELETE", "/api/agents/b", None),
-    ] {
-        let behind = Behind::new().await;
-        let made = Some(card("/b", "B", "d"));
-        behind.elsewhere("POST", "/api/agents/register", made).await;
-        let answer = behind.world.ask(Role::Guide, method, target, body.clone()).await;
-        assert!(answer.status.is_success(), "{method} {target}: {answer:?}");
-        behind.store.cut_off();
-        let nobody_knows = behind.world.ask(Role::Guide, method, &target.replace("/b", "/none"), body).await;
-        assert_eq!(nobody_knows.status.as_u16(), 503, "{method}: {nobody_knows:?}");
+    for write in 0..4 {
+        made_elsewhere(Behind::new().await, "/api/agents/register", card("/b", "B", "d"), write).await;
+        made_elsewhere(Behind::with_servers().await, "/api/servers", server("/b"), write).await;
+    }
+}
+
+async fn made_elsewhere<E: Entry>(behind: Behind<E>, register: &str, made: Value, write: usize) {
+    let change = || Some(json!({"description": "x"}));
+    let (method, about, body) = [
+        ("POST", "/toggle?enabled=true", None),
+        ("PATCH", "", change()),
+        ("PUT", "", change()),
+        ("DELETE", "", None),
+    ][write]
+        .clone();
+    behind.elsewhere("POST", register, Some(made)).await;
+    let target = |name: &str| format!("{}/{name}{about}", behind.base);
+    let answer = behind.world.ask(behind.role, method, &target("b"), body.clone()).await;
+    assert!(answer.status.is_success(), "{method} {about}: {answer:?}");
+    behind.store.cut_off();
+    let nobody_knows = behind.world.ask(behind.role, method, &target("none"), body).await;
+    assert_eq!(nobody_knows.status.as_u16(), 503, "{method}: {nobody_knows:?}");
+}
+
+#[tokio::test]
+async fn servers_that_may_be_too_old_are_not_shown() {
+    let behind = Behind::with_servers().await;
+    let reads = ["/api/servers/a", "/api/servers", "/api/servers/a/tools", "/api/servers/a/history"];
+    for (lag, status) in [(60, 200), (61, 503), (0, 200)] {
+        behind.store.lag(lag);
+        for target in reads {
+            let answer = behind.world.ask(Role::Admin, "GET", target, None).await.is(status);
+            if status == 503 {
+                assert_eq!((&answer.json()["code"], answer.header("retry-after")), (&json!("stale"), "5"));
+            }
+        }
+        behind.world.ask(Role::Admin, "GET", "/api/agents/a", None).await.is(200);
+        let health = behind.world.ask(Role::Nobody, "GET", "/health", None).await.is(200).json();
+        assert_eq!(health["store"]["stale"], status == 503, "{health}");
     }
 }
 

@@ -3,9 +3,9 @@
 //! What is exchanged is the seal that came with the request: the caller's own token never reaches the registry.
 //! No exchange may open another server than the one that was asked for, so both sides must have said that the two
 //! belong together: the server's card names the audience, and the audience's entry in the agent directory, which
-//! others keep, names this server's address behind the gateway as an alias. Both names are sent, and the
-//! auth-server makes no token for two names of two targets. Whoever may change a card alone cannot make callers
-//! pay a third server with their rights.
+//! others keep, has this server's address behind the gateway among its names. Both are sent, and the auth-server
+//! makes tokens for a target that has both alone. So whoever may write a card, and no targets, cannot have tokens
+//! made that turn a server's callers against another one.
 
 use std::fmt;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use token::Clock;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::identity::Caller;
+use crate::identity::{Caller, REQUEST_ID};
 
 /// How long a token is used again, at most, in seconds.
 const KEPT: u64 = 30;
@@ -143,6 +143,7 @@ impl Exchange {
             .finish();
         let request = self.http.post(url.clone()).body(form);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let request = request.header(REQUEST_ID, &caller.request_id);
         let answer = request.send().await.map_err(|cause| away(&cause))?;
         let status = answer.status();
         let retry_after =
@@ -196,4 +197,143 @@ async fn read(mut answer: Response) -> Result<Value, ExchangeError> {
 fn away(cause: &reqwest::Error) -> ExchangeError {
     tracing::error!(%cause, "the auth-server cannot be asked for a token");
     ExchangeError::Away
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use access::{Policy, Principal};
+    use catalog::{Entry, EntryPath};
+    use serde_json::json;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// A token endpoint that gives these answers, one for each request, and notes what it was asked.
+    async fn endpoint(answers: Vec<(&'static str, Value)>) -> (Url, Arc<Mutex<Vec<String>>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/oauth/token", listener.local_addr().expect("bound"));
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = asked.clone();
+        tokio::spawn(async move {
+            for (status, body) in answers {
+                let (mut stream, _) = listener.accept().await.expect("somebody asks");
+                let mut request = Vec::new();
+                let mut buffer = [0; 4096];
+                while !String::from_utf8_lossy(&request).contains("resource=") {
+                    let count = stream.read(&mut buffer).await.expect("bytes");
+                    request.extend_from_slice(&buffer[..count]);
+                }
+                noted.lock().expect("whole").push(String::from_utf8_lossy(&request).into_owned());
+                let body = body.to_string();
+                let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\nretry-after: 7\r\n");
+                let length = body.len();
+                let answer = format!("{head}content-length: {length}\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).await.expect("taken");
+            }
+        });
+        (url.parse().expect("a URL"), asked)
+    }
+
+    fn caller(agent: bool) -> Caller {
+        Caller {
+            who: Arc::new(Principal::default()),
+            policy: Arc::new(Policy::parse("").expect("a policy")),
+            bound: None,
+            agent,
+            expires_at: 0,
+            request_id: "request-1".to_owned(),
+            recorded: Default::default(),
+        }
+    }
+
+    fn server(name: &str, audience: Option<&str>) -> ServerEntry {
+        let mut card = json!({"server_name": name, "proxy_pass_url": "http://127.0.0.1:1/mcp"});
+        if let Some(audience) = audience {
+            card["token_exchange"] = json!({ "audience": audience });
+        }
+        let Value::Object(card) = card else { panic!("an object") };
+        let path = EntryPath::parse(&format!("/{name}")).expect("a path");
+        ServerEntry::from_card(path, card).expect("a card")
+    }
+
+    fn exchange(url: Option<Url>, hands: &Arc<AtomicU64>) -> Exchange {
+        let told = hands.clone();
+        let clock: Clock = Arc::new(move || told.load(Ordering::SeqCst));
+        Exchange::new(url, "https://gw", clock).expect("a client")
+    }
+
+    #[tokio::test]
+    async fn a_token_is_asked_for_by_both_names_and_kept_for_a_moment() {
+        let made = |token: &str| ("200 OK", json!({"access_token": token, "expires_in": 60}));
+        let (url, asked) = endpoint(vec![made("one"), made("two"), made("three"), made("four")]).await;
+        let hands = Arc::new(AtomicU64::new(1000));
+        let exchange = exchange(Some(url), &hands);
+        let clock = server("clock", Some("https://clock.internal/"));
+        let token = async |seal: &str, server: &ServerEntry| {
+            let header = exchange.token(seal, &caller(true), server).await.expect("a token");
+            assert!(header.is_sensitive());
+            header.to_str().expect("text").to_owned()
+        };
+        assert_eq!(token("a.seal", &clock).await, "Bearer one");
+        assert_eq!(token("a.seal", &clock).await, "Bearer one", "the same caller, the same server");
+        assert_eq!(token("b.seal", &clock).await, "Bearer two", "another caller");
+        let other = server("other", Some("https://clock.internal/"));
+        assert_eq!(token("a.seal", &other).await, "Bearer three", "another server");
+        hands.store(1030, Ordering::SeqCst);
+        assert_eq!(token("a.seal", &clock).await, "Bearer four", "later");
+        let asked = asked.lock().expect("whole");
+        assert!(asked[0].contains("x-request-id: request-1"), "{asked:?}");
+        for part in [
+            "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange",
+            "&subject_token=a.seal&subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt",
+            "&audience=https%3A%2F%2Fclock.internal%2F&resource=https%3A%2F%2Fgw%2Fmcp%2Fclock",
+        ] {
+            assert!(asked[0].contains(part), "{part} in {asked:?}");
+        }
+        assert!(asked[2].contains("resource=https%3A%2F%2Fgw%2Fmcp%2Fother"), "{asked:?}");
+    }
+
+    #[tokio::test]
+    async fn every_refusal_has_its_meaning_and_none_is_kept() {
+        let refused = |error: &str| json!({"error": error, "error_description": "because"});
+        for (status, body, expected) in [
+            ("403 Forbidden", refused("capability_denied"), ExchangeError::Refused("because".into())),
+            ("400 Bad Request", refused("invalid_target"), ExchangeError::Refused("because".into())),
+            ("400 Bad Request", refused("invalid_scope"), ExchangeError::Refused("because".into())),
+            ("400 Bad Request", refused("invalid_grant"), ExchangeError::Ended),
+            ("429 Too Many Requests", refused("budget_exceeded"), ExchangeError::Exhausted(Some(7))),
+            ("503 Unavailable", refused("temporarily_unavailable"), ExchangeError::Away),
+            ("400 Bad Request", refused("invalid_request"), ExchangeError::Away),
+            ("302 Found", json!({}), ExchangeError::Away),
+            ("200 OK", json!({"expires_in": 60}), ExchangeError::Away),
+            ("200 OK", json!({"access_token": "a\nb", "expires_in": 60}), ExchangeError::Away),
+            ("200 OK", json!(["access_token"]), ExchangeError::Away),
+        ] {
+            let good = ("200 OK", json!({"access_token": "good", "expires_in": 60}));
+            let (url, _) = endpoint(vec![(status, body), good]).await;
+            let exchange = exchange(Some(url), &Arc::default());
+            let clock = server("clock", Some("https://clock"));
+            assert_eq!(exchange.token("seal", &caller(true), &clock).await, Err(expected), "{status}");
+            assert!(exchange.token("seal", &caller(true), &clock).await.is_ok(), "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_is_asked_in_vain() {
+        let nowhere = || Some("http://127.0.0.1:9/".parse().expect("a URL"));
+        let clock = server("clock", Some("https://clock"));
+        for (url, agent, server, expected) in [
+            (nowhere(), false, &clock, ExchangeError::NoAgent),
+            (None, true, &clock, ExchangeError::NotConfigured),
+            (nowhere(), true, &server("plain", None), ExchangeError::NotConfigured),
+            (nowhere(), true, &clock, ExchangeError::Away),
+        ] {
+            let exchange = exchange(url, &Arc::default());
+            assert_eq!(exchange.token("seal", &caller(agent), server).await, Err(expected));
+        }
+    }
 }

@@ -228,3 +228,52 @@ async fn the_operator_sees_the_policy_and_its_faults() {
         assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
     }
 }
+
+#[tokio::test]
+async fn servers_and_calls_of_them_are_explained_and_simulated() {
+    let world = World::new();
+    for (question, verdict, tier) in [
+        (json!({"action": "list_service", "resource": "elsewhere"}), "outside_grants", "ui_scopes"),
+        (json!({"action": "list_service", "resource": "currenttime"}), "invisible", "ui_scopes"),
+        (json!({"action": "initialize", "resource": "currenttime"}), "allowed", "server_entries"),
+        (
+            json!({"action": "tools/call", "resource": "/currenttime", "tool": "current_time_by_timezone"}),
+            "allowed",
+            "server_entries",
+        ),
+        (
+            json!({"action": "tools/call", "resource": "currenttime", "tool": "other"}),
+            "outside_grants",
+            "server_entries",
+        ),
+        (json!({"action": "tools/call", "resource": "currenttime"}), "outside_grants", "server_entries"),
+        (json!({"action": "ping", "resource": "mcpgw"}), "outside_grants", "server_entries"),
+    ] {
+        let answer = explain(&world, Role::Lob1, question.clone()).await;
+        assert_eq!(answer["verdict"], verdict, "{question}: {answer}");
+        let says = if verdict == "outside_grants" { "refuses" } else { "allows" };
+        assert_eq!(answer["scopes"][0][tier]["says"], says, "{question}: {answer}");
+        assert_eq!(answer["scopes"][0]["agents_block"]["says"], "nothing", "{question}: it speaks of agents");
+    }
+    for wrong in [
+        json!({"action": "list_service", "resource": ""}),
+        json!({"action": "ping", "resource": "currenttime", "tool": "x"}),
+        json!({"action": "tools/call", "resource": "currenttime", "tool": 7}),
+        json!({"action": "call_tool", "resource": "currenttime"}),
+    ] {
+        world.ask(Role::Lob1, "POST", "/api/access/explain", Some(wrong)).await.is(422);
+    }
+    let candidate = SHIPPED.replace("      - current_time_by_timezone\n", "      - another\n");
+    let question = json!({"policy": candidate});
+    let answer = world.ask(Role::Admin, "POST", "/api/access/simulate", Some(question)).await.is(200).json();
+    let change = |action: &str, change: &str| {
+        json!({"group": "registry-users-lob1", "path": "currenttime", "action": action, "change": change})
+    };
+    assert_eq!(
+        answer["changes"],
+        json!([
+            change("tools/call another", "gained"),
+            change("tools/call current_time_by_timezone", "lost")
+        ])
+    );
+}

@@ -61,6 +61,8 @@ pub(crate) enum ApiError {
     Forgotten(u64),
     /// Too much at a time of what costs us something while it lasts.
     TooMany(String),
+    /// Too many servers are being checked on demand.
+    TooManyChecks,
     /// The body is longer than this many bytes.
     TooLarge(usize),
     /// The body is of a kind we do not read.
@@ -110,7 +112,7 @@ impl ApiError {
             ApiError::Taken(_) => StatusCode::CONFLICT,
             ApiError::Stale(_) => StatusCode::PRECONDITION_FAILED,
             ApiError::Forgotten(_) => StatusCode::GONE,
-            ApiError::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            ApiError::TooMany(_) | ApiError::TooManyChecks => StatusCode::TOO_MANY_REQUESTS,
             ApiError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             ApiError::MediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ApiError::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -132,6 +134,7 @@ impl ApiError {
             ApiError::Stale(_) => "precondition_failed",
             ApiError::Forgotten(_) => "changes_forgotten",
             ApiError::TooMany(_) => "too_many_streams",
+            ApiError::TooManyChecks => "too_many_checks",
             ApiError::TooLarge(_) => "too_large",
             ApiError::MediaType(_) => "unsupported_media_type",
             ApiError::Invalid(_) => "validation_failed",
@@ -165,6 +168,7 @@ impl ApiError {
                     "the changes since then are not known here: read the list again, then follow from {last}"
                 )
             }
+            ApiError::TooManyChecks => "too many servers are being checked now: try again later".to_owned(),
             ApiError::TooLarge(limit) => format!("the body is longer than {limit} bytes"),
             ApiError::Invalid(faults) => faults.to_string(),
             ApiError::NoStore => {
@@ -192,7 +196,8 @@ impl ApiError {
             | ApiError::NoStore
             | ApiError::Behind
             | ApiError::NoKeys
-            | ApiError::TooMany(_) => Some((header::RETRY_AFTER, "5".to_owned())),
+            | ApiError::TooMany(_)
+            | ApiError::TooManyChecks => Some((header::RETRY_AFTER, "5".to_owned())),
             ApiError::Malformed(_)
             | ApiError::Forbidden(_)
             | ApiError::Absent

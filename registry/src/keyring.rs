@@ -126,9 +126,23 @@ fn is_sealed(server: &ServerEntry) -> bool {
 
 fn read(file: &Path) -> Result<Option<Keyring>, String> {
     let Some(bytes) = read_private(file).map_err(|fault| fault.to_string())? else { return Ok(None) };
-    let key = STANDARD.decode(bytes.trim_ascii()).ok().and_then(|key| <[u8; 32]>::try_from(key).ok());
+    let key = decoded(bytes.trim_ascii());
     let key = key.ok_or_else(|| format!("{}: holds no key of 32 bytes in base64; {HOW}", file.display()))?;
     Ok(Some(Keyring::of(&key, true)))
+}
+
+/// In base64, or in hexadecimal digits: the two forms that tools for keys write.
+fn decoded(text: &[u8]) -> Option<[u8; 32]> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let pairs = text.chunks(2).map(|pair| match pair {
+        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
+        _ => None,
+    });
+    let key = match text.len() {
+        64 => pairs.collect::<Option<Vec<u8>>>()?,
+        _ => STANDARD.decode(text).ok()?,
+    };
+    key.try_into().ok()
 }
 
 fn beside(folder: &Path, needed: bool) -> Result<Keyring, String> {
@@ -318,8 +332,12 @@ mod tests {
             boot::files::replace(&file, spoiled.as_bytes()).expect("written");
             assert!(beside.open([].into_iter()).is_err(), "{spoiled}");
         }
-        boot::files::replace(&file, text.trim().as_bytes()).expect("written");
-        assert!(beside.open([&clock].into_iter()).is_ok());
+        let hex: String =
+            STANDARD.decode(text.trim()).expect("base64").iter().map(|byte| format!("{byte:02X}")).collect();
+        for same in [text.trim(), &hex] {
+            boot::files::replace(&file, same.as_bytes()).expect("written");
+            assert!(beside.open([&clock].into_iter()).is_ok(), "{same}");
+        }
     }
 
     #[test]

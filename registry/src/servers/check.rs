@@ -1,7 +1,6 @@
 //! Asking a server how it is, and what its tools are.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use access::Action;
 use catalog::{Entry, EntryPath, ServerEntry};
@@ -12,13 +11,9 @@ use super::author;
 use super::health::Checked;
 use super::place::Place;
 use super::probe::{self, Fault};
-use super::read::permitted;
 use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
-
-/// For a whole check, in all its steps.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Checks a server because a caller has asked for it.
 pub(super) async fn on_demand(
@@ -26,9 +21,10 @@ pub(super) async fn on_demand(
     caller: &Caller,
     path: &EntryPath,
 ) -> Result<(Checked, Arc<ServerEntry>), ApiError> {
-    let (_, server) = permitted(app, caller, Action::HealthCheckService, path)?;
+    let picture = app.shown(&*app.servers)?;
+    let (_, server) = app.decide_on(caller, Action::HealthCheckService, path, &picture)?;
     let Some(_turn) = app.health.turn() else {
-        return Err(ApiError::TooMany("too many servers are being checked now: try again later".to_owned()));
+        return Err(ApiError::TooManyChecks);
     };
     let checked = check(app, &server).await;
     let server = app.servers.catalogue().get(path).cloned().ok_or(ApiError::Absent)?;
@@ -37,10 +33,11 @@ pub(super) async fn on_demand(
 
 /// Asks a server, notes how it is, and keeps its tools if they are others.
 pub(super) async fn check(app: &App, server: &ServerEntry) -> Checked {
-    let asked = match tokio::time::timeout(PATIENCE, probe::ask(app, server)).await {
+    let patience = app.health.patience.check;
+    let asked = match tokio::time::timeout(patience, probe::ask(app, server)).await {
         Ok(asked) => asked,
         Err(_) => {
-            Err(Fault::Broken(format!("it did not tell its tools within {} seconds", PATIENCE.as_secs())))
+            Err(Fault::Broken(format!("it did not tell its tools within {} seconds", patience.as_secs())))
         }
     };
     let (tools, fault) = match asked {

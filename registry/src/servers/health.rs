@@ -14,6 +14,21 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Checks that callers have asked for and that are under way, at most.
 const ON_DEMAND: usize = 16;
 
+/// How long servers are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// For a whole check, in all its steps.
+    pub check: Duration,
+    /// For the first one, while somebody waits for his registration; it goes on in the background.
+    pub registration: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Patience {
+        Patience { check: Duration::from_secs(20), registration: Duration::from_secs(5) }
+    }
+}
+
 /// A number from 0 to 1.
 pub type Chance = Arc<dyn Fn() -> f64 + Send + Sync>;
 
@@ -68,6 +83,8 @@ impl Checked {
 pub struct Health {
     interval: Duration,
     chance: Chance,
+    /// How long servers are waited for.
+    pub patience: Patience,
     checked: Mutex<HashMap<EntryPath, Checked>>,
     on_demand: Arc<Semaphore>,
 }
@@ -77,7 +94,8 @@ impl Health {
     /// `chance` will have it: so that a hundred servers are not asked in one moment.
     pub fn new(interval: Duration, chance: Chance) -> Health {
         let on_demand = Arc::new(Semaphore::new(ON_DEMAND));
-        Health { interval, chance, checked: Mutex::default(), on_demand }
+        let patience = Patience::default();
+        Health { interval, chance, patience, checked: Mutex::default(), on_demand }
     }
 
     /// How a server is doing, and what is known of the last time it was asked.

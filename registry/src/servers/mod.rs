@@ -29,7 +29,7 @@ use self::body::{
     ServerHistory, ServerList, ServerRegistered, ServerSummary, ServerToggled, ToggleAnswer, ToolsAnswer,
 };
 use self::card::{ServerCard, ServerCardChange, ServerTools};
-pub use self::health::{Chance, Checked, Health, State};
+pub use self::health::{Chance, Checked, Health, Patience, State};
 pub use self::schedule::keep_asking;
 pub use self::secrets::seal_headers;
 use self::shown::Shown;
@@ -288,6 +288,6 @@ impl Servers {
 }
 
 /// What every write ends with: search is to know of it.
-async fn follow(_app: &App, _path: &EntryPath) {
-    // The index of servers is followed here.
+async fn follow(app: &App, path: &EntryPath) {
+    app.index.follow_server(path).await;
 }

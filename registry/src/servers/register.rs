@@ -1,7 +1,6 @@
 //! Registering a server.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use access::{Action, Permit, Resource};
 use catalog::{Entry, Faults, ServerDraft, ServerEntry};
@@ -12,9 +11,6 @@ use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::keyring::KeyringError;
-
-/// How long a registration waits for the server to tell its tools; after that they come when they come.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Registers a server for its caller; also says what went wrong with reading its tools.
 pub(super) async fn register(
@@ -64,12 +60,13 @@ async fn first_look(app: &Arc<App>, server: &Arc<ServerEntry>) -> Option<String>
     let Some(looking) = in_background(app, server) else {
         return Some("its tools are not read yet: too many servers are being checked now".to_owned());
     };
-    match tokio::time::timeout(PATIENCE, looking).await {
+    let patience = app.health.patience.registration;
+    match tokio::time::timeout(patience, looking).await {
         Ok(Ok(fault)) => fault.map(|fault| format!("its tools could not be read: {fault}")),
         Ok(Err(_)) => Some("its tools could not be read: a mistake of ours".to_owned()),
         Err(_) => Some(format!(
             "it has not told its tools within {} seconds: reading them goes on",
-            PATIENCE.as_secs()
+            patience.as_secs()
         )),
     }
 }

@@ -237,6 +237,10 @@ pub(super) async fn start_registry(
     if !plan.databases.is_empty() {
         let url = &plan.databases[number % plan.databases.len()];
         command.args(["--store", "postgres", "--migrate", "--database-url-file"]).arg(url);
+        // What one registry seals, the others open.
+        let key = plan.options.data.join("registry.key");
+        files::kept_secret(&key)?;
+        command.arg("--key-file").arg(key);
     }
     if let Some(socket) = plan.socket(number) {
         command.arg("--socket").arg(socket).args(["--socket-group", &plan.worker.group]);

@@ -1,5 +1,7 @@
 //! Streamable HTTP: the newer era is tried first, as the clients do, since it leaves no session behind.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Method;
 use serde_json::{Map, Value};
@@ -14,16 +16,19 @@ use super::paging::Pages;
 const VERSION: &str = "mcp-protocol-version";
 const SESSION: &str = "mcp-session-id";
 const METHOD: &str = "mcp-method";
+/// How long the end of a session is waited for: the tools are known by then.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Asks for the tools in the era that the server knows.
 pub(super) async fn ask(line: &Line<'_>, url: &Url) -> Result<Told, Fault> {
-    match newer(line, url).await {
+    match discover(line, url).await {
+        Ok(told) => newer(line, url, told).await,
         Err(fault) if fault.is_another_era() => older(line, url).await,
-        told => told,
+        Err(fault) => Err(fault),
     }
 }
 
-async fn newer(line: &Line<'_>, url: &Url) -> Result<Told, Fault> {
+async fn discover(line: &Line<'_>, url: &Url) -> Result<Told, Fault> {
     const DISCOVER: &str = "server/discover";
     let headers = [(VERSION, NEWER), (METHOD, DISCOVER)];
     let (about, _) = line.ask(url, &headers, 1, &message::newer(1, DISCOVER, Map::new())).await?;
@@ -33,10 +38,13 @@ async fn newer(line: &Line<'_>, url: &Url) -> Result<Told, Fault> {
     }
     let server =
         about.get("serverInfo").or_else(|| about.get("_meta")?.get("io.modelcontextprotocol/serverInfo"));
-    let mut told = introduced(server, NEWER);
+    Ok(introduced(server, NEWER))
+}
+
+async fn newer(line: &Line<'_>, url: &Url, mut told: Told) -> Result<Told, Fault> {
+    const LIST: &str = "tools/list";
     let (mut pages, mut id) = (Pages::default(), 1);
     loop {
-        const LIST: &str = "tools/list";
         id += 1;
         let page = message::newer(id, LIST, pages.params());
         let page = line.ask(url, &[(VERSION, NEWER), (METHOD, LIST)], id, &page).await;
@@ -55,7 +63,8 @@ async fn older(line: &Line<'_>, url: &Url) -> Result<Told, Fault> {
     let told = listed(line, url, &headers, introduced(about.get("serverInfo"), &version)).await;
     if session.is_some() {
         // Sessions take room on the server; one that cannot be ended ends by itself.
-        let _ = line.send(Method::DELETE, url, &headers, "*/*", Bytes::new()).await;
+        let ended = line.send(Method::DELETE, url, &headers, "*/*", Bytes::new());
+        let _ = tokio::time::timeout(FAREWELL, ended).await;
     }
     told
 }

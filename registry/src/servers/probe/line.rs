@@ -1,9 +1,12 @@
 //! One conversation with a server: what is sent to it, and how much is read of what it says.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::Bytes;
 use catalog::ServerEntry;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 use url::Url;
@@ -13,7 +16,7 @@ use super::fault::Fault;
 use super::message;
 use crate::upstream::{AnswerBody, UpstreamError, Upstreams, uri};
 
-/// The most bytes of one answer.
+/// The most bytes of all answers together.
 const MOST: usize = 4 * 1024 * 1024;
 
 /// The way to one server.
@@ -21,6 +24,7 @@ pub(super) struct Line<'a> {
     upstreams: &'a Upstreams,
     server: &'a ServerEntry,
     credentials: Vec<(HeaderName, HeaderValue)>,
+    left: AtomicUsize,
 }
 
 /// Headers that go with a message.
@@ -32,7 +36,7 @@ impl<'a> Line<'a> {
         server: &'a ServerEntry,
         credentials: Vec<(HeaderName, HeaderValue)>,
     ) -> Line<'a> {
-        Line { upstreams, server, credentials }
+        Line { upstreams, server, credentials, left: AtomicUsize::new(MOST) }
     }
 
     /// Sends a request and waits for its answer, which comes as JSON or in a stream of events. The answer's
@@ -44,12 +48,22 @@ impl<'a> Line<'a> {
         id: u64,
         message: &Value,
     ) -> Result<(Value, Option<String>), Fault> {
-        let answer = self.post(url, headers, message).await?;
+        let answer = self.say(url, headers, message).await?;
+        let status = answer.status();
         let session =
             answer.headers().get("mcp-session-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-        let is_stream = kind(&answer) == "text/event-stream";
-        let mut reading = Reading::of(answer)?;
-        let result = if is_stream {
+        let kind = kind(&answer);
+        if !status.is_success() && (kind != "application/json" || keeps_out(status)) {
+            return Err(Fault::Status(status.as_u16()));
+        }
+        let mut reading = self.read(answer)?;
+        if !status.is_success() {
+            // In the newer era a refusal has a status of its own, and says why.
+            let told = message::result(&reading.all().await?, id);
+            let refused = told.and_then(Result::err).filter(|fault| matches!(fault, Fault::Refused(..)));
+            return Err(refused.unwrap_or(Fault::Status(status.as_u16())));
+        }
+        let result = if kind == "text/event-stream" {
             reading
                 .event(|event| {
                     (event.kind == "message").then(|| message::result(event.data.as_bytes(), id))?
@@ -63,7 +77,11 @@ impl<'a> Line<'a> {
     }
 
     /// Sends a message; every status of success is one.
-    pub(super) async fn post(
+    pub(super) async fn post(&self, url: &Url, headers: &Headers<'_>, message: &Value) -> Result<(), Fault> {
+        succeeded(self.say(url, headers, message).await?).map(drop)
+    }
+
+    async fn say(
         &self,
         url: &Url,
         headers: &Headers<'_>,
@@ -93,16 +111,35 @@ impl<'a> Line<'a> {
         let request =
             request.body(Full::new(body)).map_err(|_| Fault::broken("its words make no request"))?;
         let answer = self.upstreams.send(self.server, &self.credentials, request).await;
-        let answer = answer.map_err(|fault| {
+        answer.map_err(|fault| {
             // The log may name addresses; what callers are told does not.
             tracing::debug!(path = %self.server.path, %fault, "a server could not be asked");
             told(&fault)
-        })?;
-        match answer.status() {
-            status if status.is_success() => Ok(answer),
-            status => Err(Fault::Status(status.as_u16())),
-        }
+        })
     }
+
+    /// Begins to read an answer.
+    pub(super) fn read(&self, answer: Response<AnswerBody>) -> Result<Reading<'_>, Fault> {
+        let coding = answer.headers().get(CONTENT_ENCODING).map_or(&b"identity"[..], HeaderValue::as_bytes);
+        if coding != b"identity" {
+            return Err(Fault::broken("it compresses what it sends, though it was not asked to"));
+        }
+        let (events, waiting) = (Events::default(), VecDeque::new());
+        Ok(Reading { body: answer.into_body(), events, waiting, left: &self.left })
+    }
+}
+
+/// The answer, if its status is one of success.
+pub(super) fn succeeded(answer: Response<AnswerBody>) -> Result<Response<AnswerBody>, Fault> {
+    match answer.status() {
+        status if status.is_success() => Ok(answer),
+        status => Err(Fault::Status(status.as_u16())),
+    }
+}
+
+/// Whether a status is about who is asking, and not about what was asked.
+fn keeps_out(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 401 | 403 | 407 | 429)
 }
 
 /// What callers are told of a call that came to nothing.
@@ -123,32 +160,22 @@ fn kind(answer: &Response<AnswerBody>) -> String {
 }
 
 /// An answer as it is read: no more of it than may be.
-pub(super) struct Reading {
+pub(super) struct Reading<'l> {
     body: AnswerBody,
     events: Events,
-    waiting: std::collections::VecDeque<Event>,
-    left: usize,
+    waiting: VecDeque<Event>,
+    left: &'l AtomicUsize,
 }
 
-impl Reading {
-    pub(super) fn of(answer: Response<AnswerBody>) -> Result<Reading, Fault> {
-        let coding = answer.headers().get(CONTENT_ENCODING).map_or(&b"identity"[..], HeaderValue::as_bytes);
-        if coding != b"identity" {
-            return Err(Fault::broken("it compresses what it sends, though it was not asked to"));
-        }
-        let (events, waiting) = (Events::default(), std::collections::VecDeque::new());
-        Ok(Reading { body: answer.into_body(), events, waiting, left: MOST })
-    }
-
+impl Reading<'_> {
     /// The next part; `None` at the end.
     async fn part(&mut self) -> Result<Option<Bytes>, Fault> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|_| Fault::broken("its answer broke off"))?;
             if let Ok(part) = frame.into_data() {
-                self.left = self
-                    .left
-                    .checked_sub(part.len())
-                    .ok_or_else(|| Fault::Broken(format!("its answer is longer than {MOST} bytes")))?;
+                let left = self.left.load(Ordering::Relaxed).checked_sub(part.len());
+                let left = left.ok_or_else(|| Fault::Broken(format!("it sends more than {MOST} bytes")))?;
+                self.left.store(left, Ordering::Relaxed);
                 return Ok(Some(part));
             }
         }

@@ -44,9 +44,9 @@ pub(super) fn initialized() -> Value {
 }
 
 /// The result for a request, if this text answers it: a message, or a list of them. Other messages are none
-/// of ours.
+/// of ours. They may be nested as deep as a card may, so that what is kept of them can be read again.
 pub(super) fn result(text: &[u8], id: u64) -> Option<Result<Value, Fault>> {
-    let Ok(message) = catalog::json::read_nested(text, 120) else {
+    let Ok(message) = catalog::json::read(text) else {
         return Some(Err(Fault::broken("what it sent is no JSON")));
     };
     let messages = match message {

@@ -8,14 +8,14 @@ use url::Url;
 use super::Told;
 use super::fault::Fault;
 use super::http::introduced;
-use super::line::{Line, Reading};
+use super::line::{Line, Reading, succeeded};
 use super::message::{self, OLDER};
 use super::paging::Pages;
 
 /// Asks for the tools.
 pub(super) async fn ask(line: &Line<'_>, url: &Url) -> Result<Told, Fault> {
     let stream = line.send(Method::GET, url, &[], "text/event-stream", Bytes::new()).await?;
-    let mut stream = Reading::of(stream)?;
+    let mut stream = line.read(succeeded(stream)?)?;
     let messages = stream.event(|event| (event.kind == "endpoint").then(|| url.join(&event.data))).await?;
     // Another origin would be sent what this server is trusted with.
     let messages = messages.ok().filter(|messages| messages.origin() == url.origin());
@@ -38,7 +38,7 @@ pub(super) async fn ask(line: &Line<'_>, url: &Url) -> Result<Told, Fault> {
 
 async fn asked(
     line: &Line<'_>,
-    stream: &mut Reading,
+    stream: &mut Reading<'_>,
     messages: &Url,
     id: u64,
     message: &Value,

@@ -101,7 +101,9 @@ fn body_of(operation: &str, path: &str) -> Value {
     match operation {
         "registerAgent" | "updateAgent" => card(path),
         "patchAgent" => json!({"description": "Changed", "registered_by": "me", "trust_level": "trusted"}),
-        "toggleAgent" => json!({"enabled": false}),
+        "toggleAgent" | "toggleServer" => json!({"enabled": false}),
+        "registerServer" | "updateServer" => server(path),
+        "patchServer" => json!({"description": "Changed", "headers": {"X-Key": "***"}}),
         "discoverAgents" => json!({"skills": ["silence"]}),
         "discoverAgentsSemantic" | "searchSemantic" => json!({"query": "keeps silent"}),
         "explainAccess" => json!({"action": "get_agent", "resource": path}),
@@ -115,6 +117,23 @@ fn card(path: &str) -> Value {
         "path": path, "protocol_version": "1.0", "visibility": "private", "tags": ["silence"],
         "skills": [{"id": "silence", "name": "Silence", "description": "Keeps silent"}]})
 }
+
+fn server(path: &str) -> Value {
+    json!({"server_name": "Silent", "description": "Keeps silent", "path": path,
+        "proxy_pass_url": "http://127.0.0.1:1/", "headers": {"X-Key": "secret"}})
+}
+
+/// What is about one server.
+const ABOUT_A_SERVER: [&str; 8] = [
+    "getServer",
+    "getServerHistory",
+    "listServerTools",
+    "checkServer",
+    "updateServer",
+    "patchServer",
+    "deleteServer",
+    "toggleServer",
+];
 
 /// What is about one agent, and so refused with one status.
 const ABOUT_IT: [&str; 6] =
@@ -163,6 +182,37 @@ async fn compare(
         let Question { what, headers, body, .. } = question;
         assert_eq!(now, *absent, "{when}, and {what} {headers} {body} tells");
     }
+}
+
+/// The same of an MCP server, for a caller who is granted nothing of it.
+async fn tells_nothing_of_servers(stack: &Stack, client: &str, path: &str) {
+    let admin = Caller::sign_in(stack, "registry-admin").await;
+    let caller = Caller::sign_in(stack, client).await;
+    let questions = questions(stack, path).await;
+    let mut absent = Vec::new();
+    for question in &questions {
+        let answer = question.ask(stack, &caller).await;
+        let Question { what, usual, headers, body, .. } = question;
+        if *usual && (ABOUT_A_SERVER.contains(&&**what) || what == "registerServer") {
+            assert_eq!(answer.0, 403, "{what} {headers} {body}: {answer:?}");
+        }
+        absent.push(answer);
+    }
+    let at = format!("/api/servers{path}");
+    admin.post_json("/api/servers", &server(path)).await.must_be(201);
+    compare(stack, &caller, &questions, &absent, "the server is there").await;
+    admin.post(&format!("{at}/toggle?enabled=true")).await.must_be(200);
+    compare(stack, &caller, &questions, &absent, "the server is enabled").await;
+    assert_eq!(admin.get(&at).await.must_be(200)["description"], "Keeps silent");
+    admin.delete(&at).await.must_be(204);
+    compare(stack, &caller, &questions, &absent, "the server is gone").await;
+}
+
+#[tokio::test]
+async fn whoever_is_granted_nothing_cannot_tell_which_servers_exist() {
+    let Some(stack) = STACK.get().await else { return };
+    tells_nothing_of_servers(stack, "stranger-bot", "/silent-server").await;
+    tells_nothing_of_servers(stack, "lob1-bot", "/silent-server").await;
 }
 
 #[tokio::test]

@@ -170,7 +170,6 @@ pub(crate) struct Caller {
     #[allow(dead_code, reason = "the gateway's")]
     pub(crate) bound: Option<Arc<str>>,
     /// Whether he is an agent of the directory, who can have tokens for MCP servers.
-    #[allow(dead_code, reason = "the exchange's")]
     pub(crate) agent: bool,
     /// Until when it is known who he is, in seconds since the epoch.
     pub(crate) expires_at: u64,
@@ -256,15 +255,8 @@ impl<'a> ApiExtractor<'a> for Caller {
 ///
 /// # Errors
 /// [`ApiError::Unauthenticated`], also for a token that is bound to another server; [`ApiError::NoKeys`].
-#[allow(dead_code, reason = "the gateway's")]
 pub(crate) async fn gateway_caller(app: &App, request: &Request, server: &str) -> Result<Caller, ApiError> {
     caller(app, request, |bound| bound.is_none_or(|bound| bound == server)).await
-}
-
-/// The seal of a request that has a caller: what the auth-server makes a token for an MCP server from.
-#[allow(dead_code, reason = "the gateway's")]
-pub(crate) fn seal_of(request: &Request) -> Option<&str> {
-    request.header(identity::SEALED)
 }
 
 /// Reads the caller; `fits` says whether a token that is bound to this MCP server, or to none, is taken here.

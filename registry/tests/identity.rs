@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use access::identity;
 use common::{NOW, Role, World};
 use poem::Request;
+use poem::http::Method;
 use registry::Seal;
 use token::{KeySet, LocalKeys, Signer, SigningAlgorithm, key_set};
 
@@ -92,4 +93,34 @@ async fn plain_headers_count_only_where_the_operator_said_so() {
     world.send(list(&[("X-Scopes", "mcp-registry-admin")])).await.is(401);
     // A seal that is there must be right, also where plain headers are believed.
     world.send(list(&[plain[0], plain[1], ("X-Identity", "garbage")])).await.is(401);
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_server_opens_no_route() {
+    let world = World::new();
+    let mut claims = world.claims(Role::Admin);
+    world.send(list(&[("X-Identity", &world.seal(&claims))])).await.is(200);
+    for server in ["currenttime", "registry", "", "*"] {
+        claims.server = Some(server.to_owned());
+        let seal = world.seal(&claims);
+        // Also the second time, when it is remembered.
+        for _ in 0..2 {
+            world.send(list(&[("X-Identity", &seal)])).await.is(401);
+        }
+        for (method, path) in [
+            (Method::GET, "/api/agents"),
+            (Method::GET, "/api/agents/code-reviewer"),
+            (Method::GET, "/api/changes"),
+            (Method::POST, "/api/agents/discover/semantic?query=x"),
+            (Method::POST, "/api/access/explain"),
+            (Method::GET, "/api/servers"),
+        ] {
+            let request = Request::builder().method(method).uri(path.parse().expect("a target"));
+            world.send(request.header("X-Identity", &seal).finish()).await.is(401);
+        }
+    }
+    // What a token was made from changes nothing.
+    let mut claims = world.claims(Role::Admin);
+    (claims.base, claims.capabilities) = (Some("jti".to_owned()), vec!["a:b".to_owned()]);
+    world.send(list(&[("X-Identity", &world.seal(&claims))])).await.is(200);
 }

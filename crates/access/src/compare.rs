@@ -160,7 +160,7 @@ fn all<'n>(entries: &[&Resource], named: impl Iterator<Item = &'n str>) -> Vec<R
     let named: BTreeSet<&str> = named.collect();
     let free = named.into_iter().filter(|path| !entries.iter().any(|entry| entry.path() == *path));
     let free = free.map(|path| Resource::entry(path, "", Visibility::Public, Vec::new()));
-    entries.iter().map(|entry| Resource::clone(entry)).chain(free).collect()
+    entries.iter().copied().cloned().chain(free).collect()
 }
 
 #[cfg(test)]

@@ -146,7 +146,8 @@ impl ApiError {
         }
     }
 
-    fn message(&self) -> String {
+    /// The sentence for people.
+    pub(crate) fn message(&self) -> String {
         match self {
             ApiError::Malformed(text)
             | ApiError::Forbidden(text)

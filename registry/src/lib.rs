@@ -18,6 +18,7 @@ pub mod keyring;
 mod metrics;
 mod openapi;
 pub mod operator;
+mod own;
 mod policy;
 mod routes;
 mod server;

@@ -5,7 +5,7 @@ mod card;
 mod endpoint;
 mod history;
 mod publish;
-mod read;
+pub(crate) mod read;
 mod remove;
 mod toggle;
 mod update;

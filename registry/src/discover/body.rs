@@ -26,7 +26,7 @@ const DEFAULT_RESULTS: usize = 10;
 const MAX_RESULTS: usize = 100;
 
 /// Reads what is wished for, wherever the client has put it.
-pub(super) fn wish(values: &Map<String, Value>) -> Result<Wish, ApiError> {
+pub(crate) fn wish(values: &Map<String, Value>) -> Result<Wish, ApiError> {
     let mut faults = Faults::default();
     let skills = words(values, "skills", &mut faults);
     let tags = words(values, "tags", &mut faults);

@@ -17,9 +17,8 @@ use super::error::GatewayError;
 use super::headers::{self, LAST_EVENT_ID, SESSION};
 use super::request::{Asked, TOOLS_LIST};
 use super::session::{Kind, Owner};
-use crate::App;
 use crate::identity::Caller;
-use crate::upstream;
+use crate::{App, own, upstream};
 
 /// The query's name for where messages of the older transport go; some clients look for it.
 const SESSION_ID: &str = "session_id";
@@ -84,8 +83,12 @@ async fn pass(
     decide(app, caller, server, asked)?;
     let absent = || GatewayError::NoServer(server.to_owned());
     if server == OWN_SERVER {
-        // The registry's own MCP service is asked from here.
-        return Err(absent());
+        return match (request.place.door, request.method == Method::POST) {
+            (Door::Mcp, true) => Ok(own::call(app, caller, request.headers, request.body.clone()).await),
+            // There is no stream to listen to, and no session to end.
+            (Door::Mcp, false) => Err(GatewayError::Method("POST")),
+            (door @ (Door::Sse | Door::Messages), _) => Err(GatewayError::NoDoor(door)),
+        };
     }
     let servers = app.shown(&*app.servers).map_err(|error| GatewayError::of(&error, String::new))?;
     let path = EntryPath::parse(&format!("/{server}")).map_err(|_| absent())?;

@@ -64,7 +64,6 @@ pub(crate) async fn search(
 }
 
 /// The agents that fit best, if they are among these paths.
-#[allow(dead_code, reason = "the registry's own tools ask")]
 pub(crate) async fn agents_among(
     app: &App,
     caller: &Caller,

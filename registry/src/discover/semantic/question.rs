@@ -45,7 +45,6 @@ pub(crate) fn everything(values: &Map<String, Value>) -> Result<Question, ApiErr
 }
 
 /// Reads a question about what a caller of the registry's own tool asks for.
-#[allow(dead_code, reason = "the registry's own tools ask")]
 pub(crate) fn about(values: &Map<String, Value>, kind: Kind) -> Result<Question, ApiError> {
     read(values, MOST_OF_EACH, &[kind]).map(|question| Question { kinds: vec![kind], ..question })
 }

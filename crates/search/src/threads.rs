@@ -8,15 +8,11 @@ use crate::SearchError;
 /// again does nothing. It lasts as long as the thread and is for threads that do nothing else: whatever uses
 /// rayon there gets one thread too.
 ///
-/// Why: candle 0.11 hands every softmax, layer norm and bigger product to rayon's pool and waits, so
-/// workers that embed side by side get into each other's way (two workers, 15 tokens each: 11.5 ms, alone
-/// 8.8 ms). A pool of one cannot be the remedy as rayon's global pool, for then all workers queue for its
-/// one thread; here each worker is the only member of a pool of its own (8.8 ms each, side by side).
-///
-/// candle also cuts each product for `RAYON_NUM_THREADS` threads, or one per core; it reads that variable
-/// itself at every product and has no other door. Starting the process with `RAYON_NUM_THREADS=1` therefore
-/// saves the cutting (7.4 ms each); it must be set from outside, because changing the environment of a running
-/// process is unsafe. The variable alone, without this call, is worse than both (8.9 ms, every tenth 13.7).
+/// Our own forward pass (`bert`) asks neither rayon nor the number of processors, so this changes nothing for it. It
+/// is for whatever of candle may be called beside it: candle 0.11 hands every softmax, layer norm and bigger product to
+/// rayon's pool and waits, so workers that embed side by side with candle's own model get into each other's way (two
+/// workers, 15 tokens each: 11.5 ms, alone 8.8 ms). A pool of one cannot be the remedy as rayon's global pool, for then
+/// all workers queue for its one thread; here each worker is the only member of a pool of its own.
 ///
 /// # Errors
 /// [`SearchError::Threads`] when the thread belongs to another rayon pool already.

@@ -1,14 +1,25 @@
 //! The real model: a BERT encoder on candle, f32, on the processor.
+//!
+//! Rooms: `config` (which networks), `weights` (in the form in which they are read), `network` (the way of a text
+//! through it), `product` (rows times weights), `attention`, `ops` (what stands between the products) and `maths` (their
+//! arithmetic).
+
+mod attention;
+mod config;
+mod maths;
+mod network;
+mod ops;
+mod product;
+mod weights;
 
 use std::fs;
 use std::path::Path;
 
-use candle_core::{DType, Device, Tensor};
-use candle_nn::VarBuilder;
-use candle_transformers::models::bert::{BertModel, Config};
 use sha2::{Digest, Sha256};
 use tokenizers::{Tokenizer, TruncationParams};
 
+use self::config::Config;
+use self::network::Network;
 use crate::pooling::{mean, normalise};
 use crate::{Embedder, ModelError, ModelFiles, SearchError};
 
@@ -20,7 +31,7 @@ const RECIPE: &str = "bert-f32-mean-l2-256-v1";
 
 /// A sentence embedder of the BERT family, such as all-MiniLM-L6-v2.
 pub struct Bert {
-    model: BertModel,
+    network: Network,
     tokenizer: Tokenizer,
     dimensions: usize,
     fingerprint: String,
@@ -40,22 +51,18 @@ impl Bert {
             return Err(damaged(&files.weights, "a Git LFS pointer, not the weights"));
         }
 
-        let config = config(&files.config, &config_bytes)?;
-        let tokenizer = tokenizer(&tokenizer_bytes, MAX_TOKENS.min(config.max_position_embeddings))
-            .map_err(|cause| damaged(&files.tokenizer, cause))?;
+        let config = Config::read(&files.config, &config_bytes)?;
+        let longest = MAX_TOKENS.min(config.max_position_embeddings);
+        let tokenizer =
+            tokenizer(&tokenizer_bytes, longest).map_err(|cause| damaged(&files.tokenizer, cause))?;
         let fingerprint = fingerprint(&[&config_bytes, &tokenizer_bytes, &weights]);
-        let tensors = VarBuilder::from_buffered_safetensors(weights, DType::F32, &Device::Cpu)
-            .map_err(|cause| damaged(&files.weights, cause))?;
-        let model = BertModel::load(tensors, &config).map_err(|cause| damaged(&files.weights, cause))?;
-        Ok(Self { model, tokenizer, dimensions: config.hidden_size, fingerprint })
+        let network =
+            Network::read(weights, &config, longest).map_err(|cause| damaged(&files.weights, cause))?;
+        Ok(Self { network, tokenizer, dimensions: config.hidden_size, fingerprint })
     }
 
     fn forward(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
-        let ids = Tensor::new(ids, &Device::Cpu)?.unsqueeze(0)?;
-        let types = ids.zeros_like()?;
-        // One text, nothing padded: the mask that candle would make is all ones, and is left to it.
-        let tokens = self.model.forward(&ids, &types, None)?;
-        tokens.flatten_all()?.to_vec1()
+        self.network.forward(ids)?.flatten_all()?.to_vec1()
     }
 }
 
@@ -78,16 +85,6 @@ impl Embedder for Bert {
 
     fn fingerprint(&self) -> &str {
         &self.fingerprint
-    }
-}
-
-fn config(path: &Path, bytes: &[u8]) -> Result<Config, ModelError> {
-    let unsupported = |reason: String| ModelError::Unsupported { path: path.to_owned(), reason };
-    let config: Config = serde_json::from_slice(bytes).map_err(|cause| unsupported(cause.to_string()))?;
-    // RoBERTa and its kin share the layer names but count positions from two: they would load and lie.
-    match config.model_type.as_deref() {
-        None | Some("bert") => Ok(config),
-        Some(other) => Err(unsupported(format!("model_type is {other}"))),
     }
 }
 

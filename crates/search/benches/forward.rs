@@ -208,11 +208,17 @@ fn run(command: &mut Command) -> Result<(), String> {
     output.status.success().then_some(()).ok_or_else(|| said.lines().last().unwrap_or_default().to_owned())
 }
 
-/// The first of the graded questions that the search is measured with.
+/// Of the graded questions that the search is measured with, some of every part.
 fn questions() -> Vec<String> {
     let file = fs::read_to_string(here("../../tests/fixtures/search/questions.json")).unwrap();
     let questions: Vec<Value> = serde_json::from_str(&file).unwrap();
-    questions.iter().take(QUESTIONS).map(|question| question["text"].as_str().unwrap().to_owned()).collect()
+    let step = (questions.len() / QUESTIONS).max(1);
+    questions
+        .iter()
+        .step_by(step)
+        .take(QUESTIONS)
+        .map(|question| question["text"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn here(path: &str) -> PathBuf {

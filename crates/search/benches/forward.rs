@@ -88,10 +88,12 @@ fn compare(runners: &mut [(String, Box<dyn Runner + '_>)]) {
     }
 }
 
+type Embed<'a> = Box<dyn Fn(&str) -> Vec<f32> + 'a>;
+
 /// An embedder of this process.
 struct Here<'a> {
     texts: &'a [String],
-    embed: Box<dyn Fn(&str) -> Vec<f32> + 'a>,
+    embed: Embed<'a>,
 }
 
 impl Runner for Here<'_> {
@@ -172,7 +174,7 @@ impl Drop for There {
 fn python() -> Result<PathBuf, String> {
     let pins = here("benches/forward/requirements.txt");
     let digest = Sha256::digest(fs::read(&pins).map_err(|cause| cause.to_string())?);
-    let name = format!("search-forward-{:x}", digest);
+    let name = format!("search-forward-{digest:x}");
     let folder = std::env::temp_dir().join(&name[..31]);
     let program = folder.join("bin/python");
     if program.is_file() {

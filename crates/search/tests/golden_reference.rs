@@ -31,8 +31,7 @@ fn equal_to_candle_at_every_length() {
     let (bert, candle) = (Bert::load(&files).unwrap(), Reference::load(&files));
     // Each is one piece of a word to the tokenizer.
     let words = [
-        "bank", "travel", "weather", "paper", "doctor", "ship", "contract", "music", "river", "cloud",
-        "tax",
+        "bank", "travel", "weather", "paper", "doctor", "ship", "contract", "music", "river", "cloud", "tax",
     ];
     // Every short one, for blocks of rows of every size, then steps that meet every remainder.
     for tokens in (2..=48).chain((51..MAX_TOKENS).step_by(17)).chain([255, MAX_TOKENS]) {

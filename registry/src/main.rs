@@ -11,8 +11,9 @@ use boot::audit::Audit;
 use boot::watch::FileWatch;
 use clap::Parser;
 use registry::config::{Config, IdentityKeys, Options};
+use registry::keyring::{KeyFile, Keyring};
 use registry::servers::{Chance, Health, keep_asking, seal_headers};
-use registry::storage::Opened;
+use registry::storage::{Opened, Storage};
 use registry::{
     App, Bound, Exchange, Followers, Metrics, Seal, Upstreams, bind, endpoint, operators_endpoint,
 };
@@ -63,9 +64,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         );
     }
     let clock = clock();
-    let opened = config.storage.open(clock.clone()).await.map_err(|fault| fault.to_string())?;
-    let Opened { agents, servers, index } = opened;
-    let keyring = config.key_file.open(servers.catalogue().iter().map(|server| &**server))?;
+    let (Opened { agents, servers, index }, keyring) = open(config.storage, &config.key_file, &clock).await?;
     let keys = identity_keys(config.identity_keys, &clock)?;
     let exchange = Exchange::new(config.exchange_url, &config.public_url, clock.clone())?;
     let app = Arc::new(App {
@@ -88,7 +87,6 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         followers: Followers::default(),
         clock,
     });
-    seal_headers(&app).await?;
     let bound = bind(config.listen, config.socket).await?;
     let following = tokio::spawn(follow_policy(app.clone(), watch));
     let indexing = tokio::spawn(index.clone().run(config.model));
@@ -141,6 +139,20 @@ async fn follow_policy(app: Arc<App>, mut watch: FileWatch) {
             }),
         }
     }
+}
+
+/// Opens what is kept, with the key that fits it; no secret of it is left in clear.
+async fn open(storage: Storage, key: &KeyFile, clock: &Clock) -> Result<(Opened, Keyring), String> {
+    let opened = storage.clone().open(clock.clone()).await.map_err(|fault| fault.to_string())?;
+    let keyring = key.open(opened.servers.catalogue().iter().map(|server| &**server))?;
+    if !seal_headers(&*opened.servers, &keyring).await? {
+        return Ok((opened, keyring));
+    }
+    opened.agents.close().await;
+    opened.servers.close().await;
+    drop(opened);
+    let opened = storage.open(clock.clone()).await.map_err(|fault| fault.to_string())?;
+    Ok((opened, keyring))
 }
 
 /// From the operating system: a hasher's keys are drawn there.

@@ -54,7 +54,7 @@ async fn every_operation_has_what_generators_need() {
             }
         }
     }
-    assert_eq!(operations, 15);
+    assert_eq!(operations, 25);
     assert_eq!(document["components"]["securitySchemes"]["bearerAuth"]["bearerFormat"], "JWT");
     no_default_in_all_of(&document);
 }

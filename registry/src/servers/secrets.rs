@@ -2,24 +2,26 @@
 
 use access::Action;
 use catalog::{Entry, ServerEntry};
-use store::StoreError;
+use store::{EntryStore, StoreError};
 
 use super::author;
-use crate::App;
 use crate::keyring::{Keyring, is_seal};
 
-/// Seals every value that stands in the state in clear.
+/// Seals every value that stands in the state in clear, and says whether there were any: then the store must be
+/// closed and opened again, since what was written by hand stays in its file until it is closed.
 ///
 /// # Errors
 /// Why that could not be done, as a sentence: a registry that went on would leave secrets lying open.
-pub async fn seal_headers(app: &App) -> Result<(), String> {
-    for server in app.servers.catalogue().iter() {
+pub async fn seal_headers(servers: &dyn EntryStore<ServerEntry>, keyring: &Keyring) -> Result<bool, String> {
+    let mut found = false;
+    for server in servers.catalogue().iter() {
         if server.headers.values().all(|value| is_seal(value)) {
             continue;
         }
-        let next = sealed(&app.keyring, server).map_err(|fault| format!("{}: {fault}", server.path))?;
+        found = true;
+        let next = sealed(keyring, server).map_err(|fault| format!("{}: {fault}", server.path))?;
         let permit = author::permit(Action::ModifyService, server);
-        match app.servers.replace(&permit, server.etag(), next).await {
+        match servers.replace(&permit, server.etag(), next).await {
             Ok(_) => {
                 tracing::info!(path = %server.path, "the headers of a server were in clear, and are sealed now")
             }
@@ -28,7 +30,7 @@ pub async fn seal_headers(app: &App) -> Result<(), String> {
             Err(fault) => return Err(format!("{}: its headers could not be sealed: {fault}", server.path)),
         }
     }
-    Ok(())
+    Ok(found)
 }
 
 fn sealed(keyring: &Keyring, server: &ServerEntry) -> Result<ServerEntry, String> {

@@ -2,6 +2,8 @@
 import {
   Client,
   ClientCredentialsProvider,
+  discoverOAuthProtectedResourceMetadata,
+  extractWWWAuthenticateParams,
   SSEClientTransport,
   StreamableHTTPClientTransport,
 } from "@modelcontextprotocol/client";
@@ -37,4 +39,4 @@ async function open(sessionId) {
   };
 }
 
-await play(open);
+await play(open, { extractWWWAuthenticateParams, discoverOAuthProtectedResourceMetadata });

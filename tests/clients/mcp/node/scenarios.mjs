@@ -150,6 +150,16 @@ const scenarios = {
   call: (client) => client.call(...JSON.parse(process.env.CALL)),
 };
 
+// What the package makes of being turned away: where a token is to be had.
+async function challenged({ extractWWWAuthenticateParams, discoverOAuthProtectedResourceMetadata }) {
+  const body = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "ping" });
+  const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  await answer.body?.cancel();
+  const { resourceMetadataUrl } = extractWWWAuthenticateParams(answer);
+  const { resource, authorization_servers } = await discoverOAuthProtectedResourceMetadata(url, { resourceMetadataUrl });
+  return { status: answer.status, resource, issuers: authorization_servers };
+}
+
 function refusal(fault) {
   const text = fault.data?.text ?? fault.text;
   const { name, message, code } = fault;
@@ -161,7 +171,7 @@ export function answered({ content, isError }) {
   return isError ? { error: content[0].text } : { text: content[0].text };
 }
 
-export async function play(open) {
+export async function play(open, oauth) {
   for (const name of names) {
     let client;
     let said;
@@ -170,9 +180,12 @@ export async function play(open) {
       process.exit(1);
     }, PATIENCE);
     try {
-      client = await open();
-      const outcome = await scenarios[name](client, open);
-      said = { outcome };
+      if (name === "challenge") {
+        said = { outcome: await challenged(oauth) };
+      } else {
+        client = await open();
+        said = { outcome: await scenarios[name](client, open) };
+      }
     } catch (fault) {
       said = { refused: refusal(fault) };
     }

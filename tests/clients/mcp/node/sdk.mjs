@@ -1,4 +1,8 @@
 // The client of @modelcontextprotocol/sdk, which speaks the older protocol.
+import {
+  discoverOAuthProtectedResourceMetadata,
+  extractWWWAuthenticateParams,
+} from "@modelcontextprotocol/sdk/client/auth.js";
 import { ClientCredentialsProvider } from "@modelcontextprotocol/sdk/client/auth-extensions.js";
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
@@ -32,4 +36,4 @@ async function open(sessionId) {
   };
 }
 
-await play(open);
+await play(open, { extractWWWAuthenticateParams, discoverOAuthProtectedResourceMetadata });

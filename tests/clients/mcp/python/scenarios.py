@@ -13,6 +13,8 @@ import anyio
 import anyio.lowlevel
 from mcp.shared.exceptions import MCPError
 
+from wire import challenged
+
 SCENARIOS = {}
 
 
@@ -177,6 +179,12 @@ async def stolen(open_client):
         stolen = [await client.raw(method, session, thief) for method in ("tools/list", "GET", "DELETE")]
         # It was not ended by that.
         return {"stolen": stolen, "owner": await client.call("echo", {"text": "mine"})}
+
+
+@scenario
+async def challenge(_):
+    """What the package makes of being turned away: where a token is to be had."""
+    return await challenged()
 
 
 @scenario

@@ -4,6 +4,7 @@ import os
 import sys
 
 import httpx2
+from mcp.client.auth.utils import extract_resource_metadata_from_www_auth, handle_protected_resource_response
 
 
 def headers(token=None):
@@ -30,3 +31,12 @@ async def raw(method, session, token=None):
         body = {"jsonrpc": "2.0", "id": "by-hand", "method": method, "params": {}}
         async with http.stream("POST", sys.argv[1], headers=sent, json=body) as answer:
             return answer.status_code
+
+
+async def challenged():
+    async with httpx2.AsyncClient(timeout=30) as http:
+        answer = await http.post(sys.argv[1], json={"jsonrpc": "2.0", "id": 1, "method": "ping"})
+        place = extract_resource_metadata_from_www_auth(answer)
+        metadata = await handle_protected_resource_response(await http.get(place))
+        issuers = [str(issuer) for issuer in metadata.authorization_servers]
+        return {"status": answer.status_code, "resource": str(metadata.resource), "issuers": issuers}

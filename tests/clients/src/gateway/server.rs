@@ -1,5 +1,6 @@
 //! A server of a real package in a process of its own, which says of every request what arrived.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -8,6 +9,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::python::{self, Python};
+use crate::site;
 
 /// A running server.
 pub struct Served {
@@ -33,10 +35,13 @@ impl Served {
     #[must_use]
     pub fn start(python: &'static Python, program: &str, kind: &str) -> Self {
         let mut command = python.command(&python::ours("mcp/python").join(program), &[]);
-        command.arg(kind).stdin(Stdio::null()).stdout(Stdio::piped());
+        // What they say of connections that end early is of no interest, until a server does not start.
+        let log = site::folder("server").join("log");
+        let words = File::create(&log).unwrap_or_else(|cause| panic!("{}: {cause}", log.display()));
+        command.arg(kind).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(words);
         let arrived = Arc::new(Mutex::new(Vec::new()));
         let (say, hear) = mpsc::channel();
-        let log = Arc::clone(&arrived);
+        let all = Arc::clone(&arrived);
         // It ends with the thread that starts it, so that must not be a test's.
         thread::spawn(move || {
             let mut child =
@@ -45,11 +50,12 @@ impl Served {
                 let Ok(said) = line.map_err(drop).and_then(|line| read(&line)) else { continue };
                 match said["serving"].as_str() {
                     Some(url) => drop(say.send(url.to_owned())),
-                    None => log.lock().unwrap_or_else(PoisonError::into_inner).push(Arrived::of(&said)),
+                    None => all.lock().unwrap_or_else(PoisonError::into_inner).push(Arrived::of(&said)),
                 }
             }
         });
-        let url = hear.recv().unwrap_or_else(|_| panic!("{program} {kind} does not start"));
+        let url =
+            hear.recv().unwrap_or_else(|_| panic!("{program} {kind} does not start: {}", log.display()));
         Self { url, arrived }
     }
 

@@ -82,7 +82,8 @@ async fn the_gateway_brings_the_token_that_the_server_demands() {
     let server = McpServer::start(ground.python(), &ground.site, &target, capability, false);
     let card = json!({"token_exchange": {"audience": target.uri}, "headers": {}});
     ground.register("guarded", &server.url, card).await;
-    let agent = ground.site.agent("exchanging-agent", &[capability], json!({})).await;
+    let agent =
+        ground.site.agent("exchanging-agent", &[capability], json!({"groups": ["guarded-users"]})).await;
     let base = sign_in(ground, &agent).await;
     let metric = json!(["financial_metric", {"metric": "EBITDA"}]).to_string();
     for url in ground.addresses("guarded") {

@@ -77,7 +77,10 @@ async fn a_bound_token_opens_its_server_and_nothing_else() {
 async fn the_gateway_brings_the_token_that_the_server_demands() {
     let Some(ground) = Ground::get().await else { return };
     let capability = "mcp:financial";
-    let known = json!({"required_capability": capability, "scopes_supported": [capability]});
+    // Its names say that it stands here: a registrant can ask for no tokens of a server that is somewhere else.
+    let addresses = ground.addresses("guarded");
+    let known =
+        json!({"required_capability": capability, "scopes_supported": [capability], "aliases": addresses});
     let target: Target = ground.site.target("guarded", known).await;
     let server = McpServer::start(ground.python(), &ground.site, &target, capability, false);
     let card = json!({"token_exchange": {"audience": target.uri}, "headers": {}});
@@ -86,7 +89,7 @@ async fn the_gateway_brings_the_token_that_the_server_demands() {
         ground.site.agent("exchanging-agent", &[capability], json!({"groups": ["guarded-users"]})).await;
     let base = sign_in(ground, &agent).await;
     let metric = json!(["financial_metric", {"metric": "EBITDA"}]).to_string();
-    for url in ground.addresses("guarded") {
+    for url in addresses {
         for program in [Program::mcp(Era::Auto), Program::sdk(Era::Old)] {
             let program = program.with_token(&base).with("CALL", &metric);
             let outcomes = ground.play(&program, &url, &["tools", "call"]);

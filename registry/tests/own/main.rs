@@ -3,13 +3,24 @@
 #[path = "../common/mod.rs"]
 mod common;
 
-use access::identity;
-use common::{Role, World, card};
+use access::{LivePolicy, Policy, identity};
+use common::{NOW, Role, World, card};
 use poem::Request;
 use poem::http::Method;
 use serde_json::{Value, json};
 
 const OWN: &str = "/mcp/registry";
+
+/// One who may do everything, and one who sees three paths and has two of the tools.
+const POLICY: &str = "
+UI-Scopes:
+  mcp-registry-admin: {list_agents: [all], get_agent: [all], publish_agent: [all], modify_agent: [all], delete_agent: [all]}
+  registry-users-lob1: {list_agents: [/code-reviewer, /hidden, /nowhere], get_agent: [/code-reviewer, /hidden, /nowhere]}
+mcp-registry-admin:
+  - {server: '*', methods: [all], tools: [all]}
+registry-users-lob1:
+  - {server: registry, methods: [initialize, tools/list, tools/call], tools: [find_agents, get_agent]}
+";
 
 async fn send(world: &World, role: Role, method: &str, headers: &[(&str, &str)], body: &str) -> (u16, Value) {
     let method = Method::from_bytes(method.as_bytes()).expect("a method");
@@ -92,12 +103,13 @@ async fn the_newer_protocol() {
 
 #[tokio::test]
 async fn agents_are_found_and_read_with_the_callers_permissions() {
-    let world = World::new();
+    let policy = Policy::parse(POLICY).expect("a policy");
+    let world = World::with(|app| app.policy = LivePolicy::new(policy, false, NOW));
     let mut reviewer = card("/code-reviewer", "Code Reviewer", "Reviews Python code for security holes");
     reviewer["skills"] = json!([{"id": "review", "name": "Review", "description": "Reviews code"}]);
     reviewer["tags"] = json!(["python"]);
     world.publish(Role::Admin, reviewer).await;
-    let mut private = card("/team/hidden", "Hidden", "Reviews Python code for security holes");
+    let mut private = card("/hidden", "Hidden", "Reviews Python code for security holes");
     private["visibility"] = json!("private");
     world.publish(Role::Admin, private).await;
     world.publish(Role::Admin, card("/baker", "Baker", "Bakes bread")).await;
@@ -124,11 +136,16 @@ async fn agents_are_found_and_read_with_the_callers_permissions() {
     let read = tool(&world, Role::Admin, "get_agent", json!({"path": "/code-reviewer"})).await;
     assert_eq!(read["structuredContent"]["skills"][0]["id"], "review");
 
-    // Another caller is told what the API tells him, in its words.
-    world.publish(Role::Guide, card("/absent-no-more", "G", "d")).await;
-    for (path, status) in [("/nowhere", 404), ("/team/hidden", 404)] {
-        let told = world.ask(Role::Guide, "GET", &format!("/api/agents{path}"), None).await.is(status).json();
-        let read = tool(&world, Role::Guide, "get_agent", json!({"path": path})).await;
+    // Another caller finds what he may see, and is told what the API tells him, in its words.
+    let found =
+        tool(&world, Role::Lob1, "find_agents", json!({"query": "review Python code", "max_results": 50}))
+            .await;
+    let agents = found["structuredContent"]["agents"].as_array().expect("agents").clone();
+    let paths: Vec<&Value> = agents.iter().map(|agent| &agent["path"]).collect();
+    assert_eq!(paths, [&json!("/code-reviewer")]);
+    for (path, status) in [("/hidden", 404), ("/nowhere", 404), ("/baker", 403), ("/elsewhere", 403)] {
+        let told = world.ask(Role::Lob1, "GET", &format!("/api/agents{path}"), None).await.is(status).json();
+        let read = tool(&world, Role::Lob1, "get_agent", json!({"path": path})).await;
         assert_eq!(
             (&read["isError"], &read["content"][0]["text"]),
             (&json!(true), &told["message"]),
@@ -136,10 +153,13 @@ async fn agents_are_found_and_read_with_the_callers_permissions() {
         );
         assert!(read.get("structuredContent").is_none(), "{read}");
     }
-    let found =
-        tool(&world, Role::Guide, "find_agents", json!({"query": "review Python code", "max_results": 50}))
-            .await;
-    assert!(!found.to_string().contains("/team/hidden"), "{found}");
+    // And he sees and calls no other tool than his.
+    let (_, answer) = rpc(&world, Role::Lob1, "tools/list", json!({})).await;
+    let tools = answer["result"]["tools"].as_array().expect("tools");
+    let names: Vec<&str> = tools.iter().filter_map(|tool| tool["name"].as_str()).collect();
+    assert_eq!(names, ["find_agents", "get_agent"]);
+    let other = json!({"name": "find_tools", "arguments": {"query": "x"}});
+    assert_eq!(rpc(&world, Role::Lob1, "tools/call", other).await.0, 403);
 }
 
 #[tokio::test]

@@ -48,6 +48,7 @@ Examples:
   agentctl access explain --action modify_agent --resource /team/reviewer --group lob1 --group auditors
   agentctl access explain --action list_agents --resource /x --group lob1 --username anna
   agentctl access explain --action get_agent --resource /x --scope a2a-agent-admin --json
+  agentctl access explain --action tools/call --tool now --resource clock --group lob1
 
 Exit codes: 0 allowed, 1 not allowed (or the question was refused), 3 no token, 4 nobody answers";
 
@@ -255,6 +256,9 @@ mod tests {
             Options::try_parse_from(line).map(drop).map_err(|fault| fault.exit_code())
         };
         assert_eq!(explain(&["--action", "get_agent", "--resource", "/a"]), Ok(()));
+        // Servers have names.
+        assert_eq!(explain(&["--action", "list_service", "--resource", "clock"]), Ok(()));
+        assert_eq!(explain(&["--action", "tools/call", "--tool", "now", "--resource", "clock"]), Ok(()));
         assert_eq!(
             explain(&["--action", "get_agent", "--resource", "/a", "--gateway", "http://h:1"]),
             Ok(())
@@ -263,8 +267,6 @@ mod tests {
             &["--action", "get_agent"][..],
             &["--resource", "/a"],
             &["--action", "own_agent", "--resource", "/a"],
-            &["--action", "list_service", "--resource", "/a"],
-            &["--action", "get_agent", "--resource", "a"],
             &["--action", "get_agent", "--resource", "/a/../b"],
             &["--action", "get_agent", "--resource", "/a", "--gateway", "localhost"],
         ] {

@@ -267,3 +267,41 @@ fn an_unreachable_gateway_ends_with_4() {
     assert!(run.err.contains(&format!("cannot reach the gateway at {url}")), "{}", run.err);
     assert_eq!(run.err.lines().count(), 1);
 }
+
+#[test]
+fn a_call_of_a_servers_tool_is_explained_by_what_sections_say_of_servers() {
+    let desk = Desk::new(300);
+    let nothing = json!({"says": "nothing"});
+    let scope = |says: Value| {
+        json!({"scope": "clocks", "ui_scopes": nothing, "agents_block": nothing,
+        "server_entries": says, "allows": says["says"] == "allows"})
+    };
+    let answer = |verdict: &str, says: Value| {
+        let body = json!({"verdict": verdict, "reason": "r", "groups": ["g"], "scopes": [scope(says)],
+            "would_allow": [], "policy_version": "v"});
+        Server::answering(200, body.to_string())
+    };
+    let words = [
+        "access",
+        "explain",
+        "--action",
+        "tools/call",
+        "--tool",
+        "now",
+        "--resource",
+        "clock",
+        "--group",
+        "g",
+    ];
+    let registry =
+        answer("allowed", json!({"says": "allows", "resource": "clock: tools/call now", "line": 7}));
+    let run = desk.at(&registry, &words).ends(0);
+    assert!(run.out.contains("scope   server entries say"), "{}", run.out);
+    assert!(run.out.contains("clocks  allows clock: tools/call now (line 7)  yes\n"), "{}", run.out);
+    let question = json!({"action": "tools/call", "resource": "clock", "tool": "now", "groups": ["g"]});
+    assert_eq!(registry.asked().json(), question);
+    let registry = answer("outside_grants", json!({"says": "refuses", "reaches": ["clock: ping"]}));
+    desk.at(&registry, &words).ends(1);
+    desk.at(&registry, &["access", "explain", "--action", "own_agent", "--resource", "clock"]).ends(2);
+    assert_eq!(registry.lines().len(), 1);
+}

@@ -90,34 +90,38 @@ impl Needs {
             },
             ..Principal::default()
         };
-        let (allowed, wish, helpful) = match &self.0 {
+        let (allowed, wish, helpful): (bool, String, BTreeSet<String>) = match &self.0 {
             Wish::Nothing => return Ok(()),
             Wish::On(action, path) => {
                 let why = policy.explain(&who, *action, &Resource::vacant(name(*action, path)));
                 let helpful = why.would_allow.into_iter().flat_map(|would| would.groups).collect();
                 let wish = format!("{} on {path}", action.name());
-                (why.verdict != Verdict::OutsideGrants, wish, Some(helpful))
+                (why.verdict != Verdict::OutsideGrants, wish, helpful)
             }
             Wish::Somewhere(action) => {
                 let allowed = policy.view(&who, *action).reaches_anything();
                 (allowed, action.name().to_owned(), able(policy, *action))
             }
             Wish::Call(path, tool) => {
-                let calls = policy.calls(&who.scopes, <ServerEntry as Entry>::policy_name(path));
-                let allowed = calls.may("initialize", None) && calls.may("tools/call", Some(tool));
-                (allowed, format!("tools/call of '{}' on {path}", plain(tool)), None)
+                // The greeting comes before the call, and may be refused as well.
+                let calls = [("initialize", None), ("tools/call", Some(&**tool))].map(|(method, tool)| {
+                    policy.explain_call(&who, <ServerEntry as Entry>::policy_name(path), method, tool)
+                });
+                let allowed = calls.iter().all(|call| call.verdict == Verdict::Allowed);
+                let [_, call] = calls;
+                let helpful = call.would_allow.into_iter().flat_map(|would| would.groups).collect();
+                (allowed, format!("tools/call of '{}' on {path}", plain(tool)), helpful)
             }
         };
         if allowed {
             return Ok(());
         }
         let (kind, held) = if groups.is_empty() { ("scopes", scopes) } else { ("groups", groups) };
-        let helpful = match helpful.map(Vec::from_iter) {
-            None => String::new(),
-            Some(none) if none.is_empty() => "; no group does".to_owned(),
-            Some(some) => format!("; these groups do: {}", list(&some)),
+        let helpful = match Vec::from_iter(helpful) {
+            none if none.is_empty() => "no group does".to_owned(),
+            some => format!("these groups do: {}", list(&some)),
         };
-        Err(format!("none of the token's {kind} ({}) allows {wish}{helpful}", list(held)))
+        Err(format!("none of the token's {kind} ({}) allows {wish}; {helpful}", list(held)))
     }
 }
 
@@ -126,14 +130,13 @@ fn name(action: Action, path: &EntryPath) -> &str {
     if action.is_agent() { path.as_str() } else { <ServerEntry as Entry>::policy_name(path) }
 }
 
-/// The groups that may do it somewhere: what they have and nobody would have without this policy. Policies are
-/// compared by what they say of agents: of MCP servers that is not known.
-fn able(policy: &Policy, action: Action) -> Option<BTreeSet<String>> {
-    let nothing = Policy::parse(NOTHING).ok().filter(|_| action.is_agent())?;
+/// The groups that may do it somewhere: what they have and nobody would have without this policy.
+fn able(policy: &Policy, action: Action) -> BTreeSet<String> {
+    let Ok(nothing) = Policy::parse(NOTHING) else { return BTreeSet::new() };
     let anywhere = Resource::entry(ANYWHERE, "", Visibility::Public, Vec::new());
-    let gains = nothing.compare(policy, &[&anywhere], &[]);
+    let gains = nothing.compare(policy, &[&anywhere], &[&anywhere]);
     let gains = gains.into_iter().filter(|change| change.gained && change.action == action.name());
-    Some(gains.map(|change| change.group).collect())
+    gains.map(|change| change.group).collect()
 }
 
 fn read(file: &Path) -> Result<Policy, Failure> {
@@ -200,10 +203,14 @@ group_mappings:
         let refused =
             "none of the token's groups (lob1) allows modify_service on /clock; these groups do: keepers";
         assert_eq!(said(&modify, &["lob1"], &[]), Err(refused.to_owned()));
-        let refused = "none of the token's groups (lob1) allows modify_service";
+        let refused = "none of the token's groups (lob1) allows modify_service; these groups do: keepers";
         assert_eq!(said(&Needs::to(Action::ModifyService), &["lob1"], &[]), Err(refused.to_owned()));
         assert_eq!(said(&Needs::call(path(), "now"), &["clocks"], &[]), Ok(()));
-        let refused = "none of the token's groups (clocks) allows tools/call of 'set' on /clock";
+        let refused =
+            "none of the token's groups (lob1) allows tools/call of 'now' on /clock; these groups do: clocks";
+        assert_eq!(said(&Needs::call(path(), "now"), &["lob1"], &[]), Err(refused.to_owned()));
+        let refused =
+            "none of the token's groups (clocks) allows tools/call of 'set' on /clock; no group does";
         assert_eq!(said(&Needs::call(path(), "set"), &["clocks"], &[]), Err(refused.to_owned()));
     }
 

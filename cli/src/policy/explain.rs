@@ -1,10 +1,11 @@
 //! `access explain`: why was this allowed, or not?
 
+use access::Action;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::options::Explain;
-use crate::outcome::Report;
+use crate::outcome::{Exit, Failure, Report};
 use crate::plain::plain;
 use crate::table::table;
 
@@ -57,7 +58,15 @@ struct Alternative {
 }
 
 /// What to ask; a question without groups, scopes and username is about the caller himself.
-pub(super) fn question(options: &Explain) -> Value {
+///
+/// # Errors
+/// [`Exit::WrongUse`] for an agent without the slash that its path begins with.
+pub(super) fn question(options: &Explain) -> Result<Value, Failure> {
+    let is_agents = Action::named(&options.action).is_some_and(Action::is_agent);
+    if is_agents && !options.resource.starts_with('/') {
+        let line = format!("--resource: an agent's path begins with a slash: /{}", plain(&options.resource));
+        return Err(Failure::new(Exit::WrongUse, line));
+    }
     let mut question = json!({"action": options.action, "resource": options.resource});
     if let Some(tool) = &options.tool {
         question["tool"] = json!(tool);
@@ -71,7 +80,7 @@ pub(super) fn question(options: &Explain) -> Value {
     if let Some(username) = &options.username {
         question["username"] = json!(username);
     }
-    question
+    Ok(question)
 }
 
 /// The answer for people, or the server's own JSON. Every verdict but `allowed` is a no.
@@ -156,7 +165,6 @@ fn place(line: u32) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Exit;
 
     fn answer(verdict: &str) -> Answer {
         let answer = json!({"verdict": verdict, "reason": "r", "groups": [], "scopes": [], "would_allow": [],

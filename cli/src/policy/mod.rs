@@ -23,7 +23,7 @@ pub(crate) fn run(command: &AccessCommand, remote: &Remote, json: bool) -> Resul
             Ok(check::check(&options.file, &text, options.strict, json))
         }
         AccessCommand::Explain(options) => {
-            let reply = ask(remote, "/api/access/explain", explain::question(options))?;
+            let reply = ask(remote, "/api/access/explain", explain::question(options)?)?;
             Ok(explain::report(&reply.read()?, json.then_some(reply.body)))
         }
         AccessCommand::Diff(options) => {

@@ -205,7 +205,6 @@ impl Index {
     }
 
     /// The same of an MCP server and its tools.
-    #[allow(dead_code, reason = "the rooms of MCP servers write")]
     pub(crate) async fn follow_server(&self, path: &EntryPath) {
         self.follow_place(Place::Server(path.clone())).await;
     }

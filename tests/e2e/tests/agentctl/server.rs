@@ -100,7 +100,7 @@ async fn a_server_from_its_registration_to_its_end() {
     let listed = run(&admin, &["server", "list", "--query", SET, "--tag", "time", "--enabled-only"]).ends(0);
     assert_eq!(listed.lines().nth(1), Some("/currenttime  Clock  2      time  healthy  yes"), "{listed}");
     let shown = run(&admin, &["server", "get", "/currenttime"]).ends(0);
-    assert!(shown.contains("headers       x-clock-key\n"), "{shown}");
+    assert!(shown.contains("\nheaders        x-clock-key\n"), "{shown}");
     let tools = run(&admin, &["server", "tools", "/currenttime"]).ends(0);
     assert!(tools.contains(&format!("{SET}                  Deals with the time\n")), "{tools}");
     assert_eq!(run(&admin, &call).ends(0), "noon in Asia/Tokyo\n");

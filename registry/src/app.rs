@@ -16,7 +16,7 @@ use crate::identity::Caller;
 use crate::indexing::Index;
 use crate::keyring::Keyring;
 use crate::servers::Health;
-use crate::{Exchange, GatewayRules, Metrics, Seal, Upstreams};
+use crate::{Exchange, Gateway, Metrics, Seal, Upstreams};
 
 /// Our name in the audit trail.
 const SERVER: &str = "registry";
@@ -40,7 +40,7 @@ pub struct App {
     /// How MCP servers are called.
     pub upstreams: Upstreams,
     /// What the gateway to them takes.
-    pub gateway: GatewayRules,
+    pub gateway: Gateway,
     /// What is known of the servers' health.
     pub health: Health,
     /// The registry's own key.

@@ -18,7 +18,7 @@ use crate::agents::EndpointRules;
 use crate::keyring::KeyFile;
 use crate::operator::StoreCommand;
 use crate::storage::{Storage, StorageOptions};
-use crate::{GatewayRules, UpstreamRules};
+use crate::{Gateway, MAX_BODY, UpstreamRules};
 
 /// The agent registry.
 ///
@@ -72,7 +72,7 @@ pub struct Options {
     #[arg(long, env = "REGISTRY_UPSTREAM_PRIVATE", default_value_t = true, action = ArgAction::Set)]
     upstream_private: bool,
     /// The longest body that the gateway to MCP servers takes, in bytes.
-    #[arg(long, env = "REGISTRY_MCP_MAX_BODY", default_value_t = GatewayRules::default().max_body)]
+    #[arg(long, env = "REGISTRY_MCP_MAX_BODY", default_value_t = MAX_BODY)]
     mcp_max_body: usize,
     /// Believe X-User and X-Scopes where no seal comes along. Only for gateways that cannot pass
     /// the seal: whoever reaches this port can then be anybody.
@@ -212,7 +212,7 @@ pub struct Config {
     /// Which MCP servers may be called.
     pub upstreams: UpstreamRules,
     /// What the gateway to them takes.
-    pub gateway: GatewayRules,
+    pub gateway: Gateway,
     /// See the flag.
     pub trust_plain_headers: bool,
     /// The gateway's address without a slash at its end.
@@ -271,7 +271,7 @@ impl Config {
                     identity_keys,
                     exchange_url,
                     upstreams: UpstreamRules { allow_private: options.upstream_private },
-                    gateway: GatewayRules { max_body: options.mcp_max_body },
+                    gateway: Gateway::taking(options.mcp_max_body),
                     public_url,
                     socket: options.socket.clone().map(|path| (path, options.socket_group.clone())),
                     unbounded: max_lag.is_none() && matches!(storage, Storage::Postgres { .. }),

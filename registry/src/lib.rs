@@ -30,11 +30,11 @@ mod url;
 
 pub use app::App;
 pub use changes::{FollowLimits, Followers};
-pub use gateway::GatewayRules;
+pub use gateway::{Gateway, MAX_BODY};
 pub use identity::Seal;
 pub use keyring::Keyring;
 pub use metrics::Metrics;
 pub use openapi::openapi_document;
 pub use routes::{endpoint, operators_endpoint};
-pub use server::{Bound, bind};
+pub use server::{Bound, bind, serve_until};
 pub use upstream::{Exchange, UpstreamRules, Upstreams};

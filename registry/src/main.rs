@@ -16,6 +16,7 @@ use registry::servers::{Chance, Health, keep_asking, seal_headers};
 use registry::storage::{Opened, Storage};
 use registry::{
     App, Bound, Exchange, Followers, Metrics, Seal, Upstreams, bind, endpoint, operators_endpoint,
+    serve_until,
 };
 use token::{Clock, KeySet, KeySource, LocalKeys, RemoteKeys};
 
@@ -101,7 +102,8 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         "url": url(&bound), "socket": bound.socket, "admin_url": admin.as_ref().map(url)
     });
     if let Some(admin) = admin {
-        tokio::spawn(poem::Server::new_with_acceptor(admin.acceptor).run(operators_endpoint(&app)));
+        let forever = std::future::pending();
+        tokio::spawn(serve_until(admin.acceptor, operators_endpoint(&app), forever, GRACE));
     }
     println!("registry: serving on http://{}", bound.address);
     if let Some(file) = &options.ready_file {
@@ -114,8 +116,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
         tracing::info!(signal, "stopping");
         app.followers.end();
     };
-    let server = poem::Server::new_with_acceptor(bound.acceptor);
-    let served = server.run_with_graceful_shutdown(endpoint(&app), stopped, Some(GRACE)).await;
+    serve_until(bound.acceptor, endpoint(&app), stopped, GRACE).await;
     indexing.abort();
     others.abort();
     asking.abort();
@@ -124,7 +125,7 @@ async fn serve(config: Config, options: &Options) -> Result<(), String> {
     app.store.close().await;
     app.servers.close().await;
     bound.socket.iter().for_each(|socket| drop(std::fs::remove_file(socket)));
-    served.map_err(|fault| fault.to_string())
+    Ok(())
 }
 
 /// Puts each new content of the policy's file into force, or says why not.

@@ -1,11 +1,21 @@
-//! Ports and sockets: bound first, so that a taken one is told before anything starts.
+//! Ports and sockets, bound first, so that a taken one is told before anything starts; and serving on them.
 
+use std::convert::Infallible;
 use std::fs::Permissions;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
+use poem::endpoint::BoxEndpoint;
 use poem::listener::{Acceptor, AcceptorExt, BoxAcceptor, Listener, TcpListener, UnixListener};
+use poem::{Endpoint as _, Request, Response};
 
 /// Where requests are accepted.
 pub struct Bound {
@@ -38,6 +48,59 @@ pub async fn bind(listen: SocketAddr, socket: Option<(PathBuf, Option<String>)>)
         .await
         .map_err(said(path.display().to_string()))?;
     Ok(Bound { acceptor: tcp.combine(unix).boxed(), address, socket: Some(path) })
+}
+
+/// How long the next connection waits after one could not be taken: most often there are too many open files.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Serves until `stopped`, then lets what is under way end within `grace`.
+///
+/// The framework's own server goes on with a connection whose other side has gone, so that nobody notices a
+/// caller who leaves before he is answered, and ends a body that broke off as if it were whole. Here such a
+/// connection is dropped, and what works for it with it.
+pub async fn serve_until(
+    mut acceptor: BoxAcceptor,
+    endpoint: BoxEndpoint<'static, Response>,
+    stopped: impl Future<Output = ()>,
+    grace: Duration,
+) {
+    let endpoint = Arc::new(endpoint);
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(stopped);
+    loop {
+        let accepted = tokio::select! {
+            accepted = acceptor.accept() => accepted,
+            () = &mut stopped => break,
+        };
+        let (stream, local, remote, scheme) = match accepted {
+            Ok(accepted) => accepted,
+            Err(fault) => {
+                tracing::warn!(%fault, "a connection could not be taken");
+                tokio::time::sleep(BREATH).await;
+                continue;
+            }
+        };
+        let endpoint = endpoint.clone();
+        let service = service_fn(move |request: http::Request<Incoming>| {
+            let (endpoint, from) = (endpoint.clone(), (local.clone(), remote.clone(), scheme.clone()));
+            async move {
+                let request = Request::from((request, from.0, from.1, from.2));
+                let answer: http::Response<_> = endpoint.get_response(request).await.into();
+                Ok::<_, Infallible>(answer)
+            }
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(fault) = connection.await {
+                tracing::debug!(%fault, "a connection broke off");
+            }
+        });
+    }
+    drop(acceptor);
+    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        tracing::info!("what is still under way is broken off");
+    }
 }
 
 /// Removes the socket of a registry that was killed. One that somebody answers at, and

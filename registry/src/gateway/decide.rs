@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use catalog::{Entry, EntryPath, ServerEntry};
+use url::Url;
+
 use super::error::{Denial, GatewayError};
 use super::request::{Asked, Call, INITIALIZE, Message, TOOLS_CALL};
 use crate::App;
@@ -91,26 +94,42 @@ fn resource(denial: &Denial) -> String {
 pub(super) struct Sight {
     app: Arc<App>,
     caller: Caller,
-    server: String,
-    /// Whether it lasts longer than the request: then each event is decided by the policy of its moment.
-    lasting: bool,
+    path: EntryPath,
+    upstream: Url,
+    /// Whether he asked for nothing but to be told: then he must be one who may begin to.
+    listening: bool,
 }
 
 impl Sight {
-    pub(super) fn new(app: &Arc<App>, caller: &Caller, server: &str, lasting: bool) -> Sight {
-        Sight { app: app.clone(), caller: caller.clone(), server: server.to_owned(), lasting }
+    pub(super) fn new(app: &Arc<App>, caller: &Caller, entry: &ServerEntry, listening: bool) -> Sight {
+        let (path, upstream) = (entry.path.clone(), entry.upstream.clone());
+        Sight { app: app.clone(), caller: caller.clone(), path, upstream, listening }
     }
 
-    /// Takes up the policy in force; whether the caller may still have the stream.
+    pub(super) fn is_listening(&self) -> bool {
+        self.listening
+    }
+
+    /// Takes up the policy in force: what is shown next is decided by it. Whether he may still be told anything.
     pub(super) fn renew(&mut self) -> bool {
-        if self.lasting {
-            self.caller.renew(self.app.policy.current());
-        }
-        !self.lasting || may_greet(&self.caller, &self.server)
+        self.caller.renew(self.app.policy.current());
+        !self.listening || may_greet(&self.caller, self.server())
+    }
+
+    /// Whether a stream may go on: the server is the one that was asked, enabled, and the caller may still speak
+    /// to it. Whether his token still counts, he is asked when he comes again.
+    pub(super) fn still_holds(&mut self) -> bool {
+        let servers = self.app.servers.catalogue();
+        let here = servers.get(&self.path).filter(|entry| entry.enabled && entry.upstream == self.upstream);
+        here.is_some() && self.renew()
+    }
+
+    fn server(&self) -> &str {
+        <ServerEntry as Entry>::policy_name(&self.path)
     }
 
     /// Whether a tool may be called.
     pub(super) fn may_call(&self, tool: &str) -> bool {
-        self.caller.policy.may_call(&self.caller.who.scopes, &self.server, TOOLS_CALL, Some(tool))
+        self.caller.policy.may_call(&self.caller.who.scopes, self.server(), TOOLS_CALL, Some(tool))
     }
 }

@@ -42,6 +42,10 @@ pub(super) enum GatewayError {
     NoSession,
     /// As much is under way as may be.
     Busy,
+    /// As many bodies are held as may be.
+    Full,
+    /// The address is none of a server.
+    Lost,
     /// Not now, for a reason of ours.
     Unready(&'static str),
     /// The server is away, silent or broken.
@@ -101,7 +105,10 @@ impl GatewayError {
             GatewayError::NotJson(_) | GatewayError::Invalid(_) | GatewayError::Mismatch(_) => 400,
             GatewayError::Unauthenticated(_) => 401,
             GatewayError::Forbidden(_) | GatewayError::NoToken(_) => 403,
-            GatewayError::NoServer(_) | GatewayError::NoDoor(_) | GatewayError::NoSession => 404,
+            GatewayError::Lost
+            | GatewayError::NoServer(_)
+            | GatewayError::NoDoor(_)
+            | GatewayError::NoSession => 404,
             GatewayError::Method(_) => 405,
             GatewayError::Slow => 408,
             GatewayError::TooLarge(_) => 413,
@@ -109,7 +116,7 @@ impl GatewayError {
             GatewayError::Exhausted(_) => 429,
             GatewayError::Ours => 500,
             GatewayError::Away(_) => 502,
-            GatewayError::Busy | GatewayError::Unready(_) => 503,
+            GatewayError::Busy | GatewayError::Full | GatewayError::Unready(_) => 503,
             GatewayError::Silent => 504,
             // A client goes by these: a session that ended (404), no stream here (405).
             GatewayError::Upstream(status @ 400..=499 | status @ 503) => *status,
@@ -117,7 +124,9 @@ impl GatewayError {
         }
     }
 
-    /// The code of JSON-RPC: its own, the protocol's (-32020), and those that nginx uses on the same addresses.
+    /// The code of JSON-RPC: its own, the protocol's (-32020), and those that nginx uses on the same addresses:
+    /// -32010 to -32015, because clients use -32000 and -32001 for what happens to themselves, and the protocol
+    /// keeps what lies below -32019.
     fn code(&self) -> i32 {
         match self {
             GatewayError::NotJson(_) => -32700,
@@ -128,15 +137,19 @@ impl GatewayError {
             | GatewayError::Method(_) => -32600,
             GatewayError::Mismatch(_) => -32020,
             GatewayError::Ours => -32603,
-            GatewayError::Forbidden(_) | GatewayError::NoToken(_) => -32003,
-            GatewayError::NoServer(_) | GatewayError::NoDoor(_) | GatewayError::NoSession => -32004,
-            GatewayError::Exhausted(_) => -32029,
-            GatewayError::Unauthenticated(_) => -32001,
+            GatewayError::Unauthenticated(_) => -32010,
+            GatewayError::Forbidden(_) | GatewayError::NoToken(_) => -32011,
+            GatewayError::Lost
+            | GatewayError::NoServer(_)
+            | GatewayError::NoDoor(_)
+            | GatewayError::NoSession => -32012,
+            GatewayError::Exhausted(_) => -32013,
             GatewayError::Busy
+            | GatewayError::Full
             | GatewayError::Unready(_)
             | GatewayError::Away(_)
-            | GatewayError::Silent
-            | GatewayError::Upstream(_) => -32000,
+            | GatewayError::Upstream(_) => -32014,
+            GatewayError::Silent => -32015,
         }
     }
 
@@ -152,9 +165,9 @@ impl GatewayError {
             GatewayError::Mismatch(_) => "mismatch",
             GatewayError::Unauthenticated(_) => "unauthenticated",
             GatewayError::Forbidden(_) | GatewayError::NoToken(_) | GatewayError::Exhausted(_) => "forbidden",
-            GatewayError::NoServer(_) | GatewayError::NoDoor(_) => "no_server",
+            GatewayError::Lost | GatewayError::NoServer(_) | GatewayError::NoDoor(_) => "no_server",
             GatewayError::NoSession => "no_session",
-            GatewayError::Busy => "busy",
+            GatewayError::Busy | GatewayError::Full => "busy",
             GatewayError::Away(_) | GatewayError::Upstream(_) => "upstream_failed",
             GatewayError::Silent => "upstream_silent",
             GatewayError::Unready(_) | GatewayError::Ours => "failed",
@@ -184,7 +197,12 @@ impl GatewayError {
                 }
             },
             GatewayError::NoSession => "there is no such session of yours: begin a new one".to_owned(),
-            GatewayError::Busy => "the MCP server has as many requests as it may have: try again".to_owned(),
+            GatewayError::Busy => {
+                "the MCP server, or you with it, has as many requests under way as may be: try again"
+                    .to_owned()
+            }
+            GatewayError::Full => "too many long messages are under way: try again".to_owned(),
+            GatewayError::Lost => "there is no MCP server at this address".to_owned(),
             GatewayError::Unready(why) | GatewayError::Away(why) => (*why).to_owned(),
             GatewayError::Silent => "the MCP server did not answer in time".to_owned(),
             GatewayError::Upstream(status) => format!("the MCP server answered {status}"),
@@ -203,9 +221,10 @@ impl GatewayError {
             }
             GatewayError::Method(known) => Some((header::ALLOW, (*known).to_owned())),
             GatewayError::Exhausted(after) => Some((header::RETRY_AFTER, after.unwrap_or(60).to_string())),
-            GatewayError::Busy | GatewayError::Unready(_) | GatewayError::Upstream(503) => {
-                Some((header::RETRY_AFTER, "5".to_owned()))
-            }
+            GatewayError::Busy
+            | GatewayError::Full
+            | GatewayError::Unready(_)
+            | GatewayError::Upstream(503) => Some((header::RETRY_AFTER, "5".to_owned())),
             GatewayError::NotJson(_)
             | GatewayError::Invalid(_)
             | GatewayError::Mismatch(_)
@@ -214,6 +233,7 @@ impl GatewayError {
             | GatewayError::Slow
             | GatewayError::Forbidden(_)
             | GatewayError::NoToken(_)
+            | GatewayError::Lost
             | GatewayError::NoServer(_)
             | GatewayError::NoDoor(_)
             | GatewayError::NoSession
@@ -233,7 +253,7 @@ impl GatewayError {
     /// The error for a request that would be granted, in a batch with one that is not.
     pub(super) fn reply_beside(id: &RawValue) -> Reply<'_> {
         let message = "not done: another message of the batch is not granted".to_owned();
-        Reply { jsonrpc: "2.0", id: Some(id), error: Said { code: -32003, message, data: None } }
+        Reply { jsonrpc: "2.0", id: Some(id), error: Said { code: -32011, message, data: None } }
     }
 
     /// The error for what the rest of the registry refuses.

@@ -21,23 +21,17 @@ const MCP: &str = "mcp-";
 const ANNOTATION: &str = "x-mcp-header";
 
 /// What of a request's headers a server is shown, beside `Mcp-*`.
-const SHOWN: [HeaderName; 7] = [
+const SHOWN: [HeaderName; 6] = [
     header::ACCEPT,
-    header::ACCEPT_ENCODING,
     header::CONTENT_TYPE,
     header::USER_AGENT,
     LAST_EVENT_ID,
     HeaderName::from_static("traceparent"),
     HeaderName::from_static("tracestate"),
 ];
-/// What of an answer's headers a client is shown, beside `Mcp-*`.
-const ANSWERED: [HeaderName; 5] = [
-    header::CONTENT_TYPE,
-    header::CONTENT_ENCODING,
-    header::CACHE_CONTROL,
-    header::ALLOW,
-    header::RETRY_AFTER,
-];
+/// What of an answer's headers a client is shown, beside `Mcp-*` and what is said of the body.
+const ANSWERED: [HeaderName; 4] =
+    [header::CONTENT_TYPE, header::CONTENT_ENCODING, header::ALLOW, header::RETRY_AFTER];
 
 /// The headers that a server is shown; `Content-Length` and `Host` are the client's own.
 pub(super) fn shown(headers: &HeaderMap) -> HeaderMap {
@@ -56,6 +50,15 @@ fn passed(headers: &HeaderMap, list: &[HeaderName]) -> HeaderMap {
         .filter(|(name, _)| passes(name))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
+}
+
+/// Whether a media type says no other charset than the one that everything is read in.
+pub(super) fn is_utf8(kind: &HeaderValue) -> bool {
+    let parts = kind.to_str().unwrap_or("; charset=?").split(';').skip(1);
+    let mut charset = parts
+        .filter_map(|part| part.trim().split_once('='))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    charset.all(|(_, value)| value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8"))
 }
 
 /// Refuses what two readers could read differently: the protocol's headers, each of them twice.

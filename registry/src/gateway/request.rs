@@ -148,6 +148,9 @@ impl<'b> Message<'b> {
             };
         };
         let method = self::text(method).ok_or(said("'method' must be a text"))?;
+        if !is_method(&method) {
+            return Err(said("'method' must be one of MCP, spelled as MCP spells it"));
+        }
         if answers {
             return Err(said("a message has a 'method', or a 'result' or an 'error': not both"));
         }
@@ -185,6 +188,16 @@ impl<'b> Call<'b> {
     }
 }
 
+/// Whether a method is spelled as methods are, and is none of those that are decided by more than their name in
+/// another spelling: a scope may list `all` methods, and a server that folds case or trims would not read
+/// another method there.
+fn is_method(method: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'_' | b'-' | b'.' | b'$');
+    let spelled = method.bytes().all(plain) && method.split('/').all(|part| !part.is_empty());
+    let alike = |known: &str| method.eq_ignore_ascii_case(known) && method != known;
+    spelled && ![TOOLS_CALL, TOOLS_LIST].into_iter().any(alike)
+}
+
 fn is_null(value: &RawValue) -> bool {
     value.get() == "null"
 }
@@ -210,9 +223,6 @@ mod tests {
                 r#" {"jsonrpc":"2.0","id":-7,"method":"tools/cal\u006c","params":{"name":"x\u0079"}} "#,
                 "-7 tools/call xy",
             ),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list\u0000"}"#, "1 tools/list\0"),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/Call"}"#, "1 tools/Call"),
-            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/ca\u217cl"}"#, "1 tools/ca\u{217c}l"),
             (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, "answer"),
             (r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"}}"#, "answer"),
             (
@@ -279,6 +289,13 @@ mod tests {
                 "invalid 1 a message has a 'method', or",
             ),
             (r#"{"jsonrpc":"2.0","id":1}"#, "invalid 1 a message needs a 'method'"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list\u0000"}"#, "invalid 1 'method' must be one"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/Call"}"#, "invalid 1 'method' must be one"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"TOOLS/LIST"}"#, "invalid 1 'method' must be one"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/ca\u217cl"}"#, "invalid 1 'method' must be one"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools//call"}"#, "invalid 1 'method' must be one"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":" tools/call"}"#, "invalid 1 'method' must be one"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":""}"#, "invalid 1 'method' must be one"),
             (r#"{"jsonrpc":"2.0","result":{}}"#, "invalid - a message needs a 'method'"),
             (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":{}}"#, "invalid 1 a message needs a 'method'"),
             (r#"{"jsonrpc":"2.0","id":1,"result":{},"params":{}}"#, "invalid 1 a message needs a 'method'"),

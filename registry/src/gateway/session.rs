@@ -19,6 +19,8 @@ pub(super) enum Kind {
     Session,
     /// Where messages of the older transport go.
     Messages,
+    /// An event of a stream, which it can be gone on from.
+    Event,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
         match self {
             Kind::Session => "mcp: session",
             Kind::Messages => "mcp: messages",
+            Kind::Event => "mcp: event",
         }
     }
 }
@@ -38,6 +41,11 @@ pub(super) struct Owner<'a> {
 }
 
 impl Owner<'_> {
+    /// The caller, as one text.
+    pub(super) fn key(&self) -> String {
+        format!("{}\n{}", self.username, self.client_id.unwrap_or_default())
+    }
+
     /// What the client is given for the server's own text.
     pub(super) fn give(&self, keyring: &Keyring, kind: Kind, own: &str) -> Option<String> {
         let mark = URL_SAFE_NO_PAD.encode(self.mark(keyring, kind, own));

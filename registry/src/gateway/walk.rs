@@ -11,14 +11,15 @@ use http::{Method, Request, StatusCode};
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::answer::{Answer, Readdress, Treatment, handed_on, whole};
+use super::answer::{Answer, Mark, Readdress, Treatment, handed_on, whole};
 use super::decide::{Sight, decide, denial_of, granted};
 use super::error::GatewayError;
 use super::headers::{self, LAST_EVENT_ID, SESSION};
-use super::request::{Asked, TOOLS_LIST};
+use super::request::Asked;
 use super::session::{Kind, Owner};
 use crate::identity::Caller;
-use crate::{App, own, upstream};
+use crate::upstream::{self, Errand};
+use crate::{App, own};
 
 /// The query's name for where messages of the older transport go; some clients look for it.
 const SESSION_ID: &str = "session_id";
@@ -84,6 +85,8 @@ async fn pass(
     let absent = || GatewayError::NoServer(server.to_owned());
     if server == OWN_SERVER {
         return match (request.place.door, request.method == Method::POST) {
+            // It gives none.
+            (Door::Mcp, _) if request.headers.contains_key(SESSION) => Err(GatewayError::NoSession),
             (Door::Mcp, true) => Ok(own::call(app, caller, request.headers, request.body.clone()).await),
             // There is no stream to listen to, and no session to end.
             (Door::Mcp, false) => Err(GatewayError::Method("POST")),
@@ -95,37 +98,57 @@ async fn pass(
     let entry = servers.get(&path).filter(|entry| entry.enabled).ok_or_else(absent)?;
     headers::params_agree(request.headers, asked, &entry.tools).map_err(GatewayError::Mismatch)?;
 
-    let owner = Owner { server, username: &caller.who.username, client_id: caller.who.client_id.as_deref() };
+    let owner = owner(caller, server);
     let target = target(app, request, entry, &owner)?;
-    let cuts = asked.is_none_or(|asked| asked.calls().any(|call| call.method == TOOLS_LIST));
-    let shown = shown(app, request, &owner, cuts)?;
+    let (shown, session) = shown(app, request, &owner)?;
+    let listening = request.method == Method::GET;
     let mut outgoing = Request::new(request.body.clone().into());
     *outgoing.method_mut() = request.method.clone();
     *outgoing.uri_mut() = upstream::uri(&target)?;
     *outgoing.headers_mut() = shown;
     let credentials = credentials(app, caller, request, entry).await?;
-    let answer = app.upstreams.send(entry, &credentials, outgoing).await.map_err(|fault| {
+    let key = owner.key();
+    let errand = if listening { Errand::Stream(&key) } else { Errand::Call(&key) };
+    let mut answer = app.upstreams.send(entry, errand, &credentials, outgoing).await.map_err(|fault| {
         tracing::warn!(server, %fault, "an MCP server gave no answer");
         GatewayError::from(fault)
     })?;
-    let treatment = if cuts {
-        let sight = Sight::new(app, caller, server, request.method == Method::GET);
-        Treatment::Cut(
-            sight,
-            (request.place.door == Door::Sse).then(|| readdress(app, caller, request, target)),
-        )
-    } else {
-        Treatment::Pass
+    let begun = answer.headers_mut().remove(SESSION).filter(|_| !answer.status().is_client_error());
+    let own = begun.as_ref().map(|own| own.to_str()).transpose();
+    let own = own.map_err(|_| GatewayError::Away("the MCP server's session has an impossible id"))?;
+    let session = own.map(str::to_owned).or(session).unwrap_or_default();
+    let treatment = Treatment {
+        sight: Sight::new(app, caller, entry, listening),
+        readdress: (request.place.door == Door::Sse).then(|| readdress(app, caller, request, target)),
+        mark: mark(app, caller, server, session),
+        expects: listening || asked.is_some_and(|asked| asked.calls().any(|call| call.id.is_some())),
+        patience: Duration::from_secs(entry.limits.answer_timeout.into()),
     };
-    let patience = Duration::from_secs(entry.limits.answer_timeout.into());
-    let mut answer = handed_on(answer, treatment, patience).await?;
-    if let Some(session) = answer.headers_mut().remove(SESSION) {
-        let given = session.to_str().ok().and_then(|own| owner.give(&app.keyring, Kind::Session, own));
+    let mut answer = handed_on(answer, treatment).await?;
+    if let Some(own) = own {
+        let given = owner.give(&app.keyring, Kind::Session, own);
         let given = given.and_then(|given| HeaderValue::try_from(given).ok());
         let given = given.ok_or(GatewayError::Away("the MCP server's session has an impossible id"))?;
         answer.headers_mut().insert(SESSION, given);
     }
     Ok(answer)
+}
+
+/// Marks events as a session's: some servers keep the events of all sessions in one place, and tell them to
+/// whoever names one.
+fn mark(app: &Arc<App>, caller: &Caller, server: &str, session: String) -> Mark {
+    let (app, caller, server) = (app.clone(), caller.clone(), server.to_owned());
+    Box::new(move |id| owner(&caller, &server).give(&app.keyring, Kind::Event, &of_session(&session, id)))
+}
+
+/// An event's id together with its session's.
+fn of_session(session: &str, id: &str) -> String {
+    format!("{session}\n{id}")
+}
+
+/// Whose sessions these are.
+fn owner<'a>(caller: &'a Caller, server: &'a str) -> Owner<'a> {
+    Owner { server, username: &caller.who.username, client_id: caller.who.client_id.as_deref() }
 }
 
 /// Where at the server a request goes.
@@ -163,40 +186,42 @@ fn readdress(app: &Arc<App>, caller: &Caller, request: &Incoming<'_>, stream: Ur
             Some(query) => format!("{}?{query}", named.path()),
             None => named.path().to_owned(),
         };
-        let owner = Owner {
-            server: &server,
-            username: &caller.who.username,
-            client_id: caller.who.client_id.as_deref(),
-        };
-        let given = owner.give(&app.keyring, Kind::Messages, &own)?;
+        let given = owner(&caller, &server).give(&app.keyring, Kind::Messages, &own)?;
         Some(format!("{base}/messages?{SESSION_ID}={given}"))
     })
 }
 
-/// What the server is shown of the headers.
+/// What the server is shown of the headers, and the session that they name.
 fn shown(
     app: &App,
     request: &Incoming<'_>,
     owner: &Owner<'_>,
-    cuts: bool,
-) -> Result<HeaderMap, GatewayError> {
+) -> Result<(HeaderMap, Option<String>), GatewayError> {
     let mut shown = headers::shown(request.headers);
+    let mut session = None;
     if let Some(given) = shown.remove(SESSION) {
         let given = given.to_str().map_err(|_| GatewayError::NoSession)?;
         let own = owner.take(&app.keyring, Kind::Session, given).ok_or(GatewayError::NoSession)?;
-        shown.insert(SESSION, HeaderValue::try_from(own).map_err(|_| GatewayError::NoSession)?);
+        shown.insert(SESSION, HeaderValue::try_from(&*own).map_err(|_| GatewayError::NoSession)?);
+        session = Some(own);
     }
-    if request.method != Method::GET {
-        // A stream goes on with a GET alone; what another method would bring back with it is not foreseen.
-        shown.remove(LAST_EVENT_ID);
+    // A stream goes on with a GET alone; what another method would bring back with it is not foreseen.
+    let last = shown.remove(LAST_EVENT_ID).filter(|_| request.method == Method::GET);
+    if let Some(last) = last.filter(|last| !last.is_empty()) {
+        let given = last.to_str().map_err(|_| GatewayError::NoSession)?;
+        let own = owner.take(&app.keyring, Kind::Event, given).ok_or(GatewayError::NoSession)?;
+        let (of, id) = own.split_once('\n').ok_or(GatewayError::NoSession)?;
+        if of != session.as_deref().unwrap_or_default() {
+            return Err(GatewayError::NoSession);
+        }
+        shown.insert(LAST_EVENT_ID, HeaderValue::try_from(id).map_err(|_| GatewayError::NoSession)?);
     }
     if request.method != Method::POST {
         shown.remove(header::CONTENT_TYPE);
     }
-    if cuts {
-        shown.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    }
-    Ok(shown)
+    // All of it is looked at.
+    shown.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok((shown, session))
 }
 
 /// What the server wants to see from us; a token for this caller comes before one that was configured.

@@ -5,8 +5,6 @@
 //! environment is asked, and each server has so many places and so much time as its card says.
 
 mod answer;
-// The gateway's.
-#[allow(dead_code)]
 pub(crate) mod exchange;
 mod guard;
 mod places;
@@ -26,6 +24,7 @@ pub use self::answer::AnswerBody;
 pub use self::exchange::Exchange;
 use self::guard::Connector;
 pub use self::guard::{Lookup, UpstreamRules};
+pub use self::places::Errand;
 use self::places::Places;
 
 /// What a server is sent: whole, because what was decided on is what is sent.
@@ -112,6 +111,7 @@ impl Upstreams {
     pub async fn send(
         &self,
         server: &ServerEntry,
+        errand: Errand<'_>,
         credentials: &[(HeaderName, HeaderValue)],
         mut request: Request<UpstreamBody>,
     ) -> Result<Response<AnswerBody>, UpstreamError> {
@@ -120,7 +120,7 @@ impl Upstreams {
             return Err(UpstreamError::Forbidden);
         }
         let most = server.limits.max_concurrency as usize;
-        let place = self.places.enter(server.policy_name(), most).ok_or(UpstreamError::Busy)?;
+        let place = self.places.enter(server.policy_name(), most, errand).ok_or(UpstreamError::Busy)?;
         for (name, value) in credentials.iter().filter(|(name, _)| !FRAMING.contains(name)) {
             request.headers_mut().insert(name, value.clone());
         }

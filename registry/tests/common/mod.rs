@@ -17,7 +17,7 @@ use registry::agents::EndpointRules;
 use registry::indexing::Index;
 use registry::keyring::KeyFile;
 use registry::servers::Health;
-use registry::{App, Exchange, Followers, GatewayRules, Metrics, Seal, UpstreamRules, Upstreams, endpoint};
+use registry::{App, Exchange, Followers, Gateway, Metrics, Seal, UpstreamRules, Upstreams, endpoint};
 use search::HashedWords;
 use serde_json::Value;
 use store::file::{FileStore, Folder};
@@ -145,7 +145,7 @@ impl World {
             seal: Seal::new(Arc::new(LocalKeys::new(keys)), false),
             exchange: Exchange::new(None, "http://localhost:8080", clock.clone()).expect("a client"),
             upstreams: Upstreams::new(UpstreamRules::default()).expect("a client"),
-            gateway: GatewayRules::default(),
+            gateway: Gateway::default(),
             health: Health::new(Duration::from_secs(300), Arc::new(|| 0.5)),
             keyring,
             rules: CardRules::default(),

@@ -86,7 +86,9 @@ async fn a_slow_server_fills_its_own_places() {
     let fine = Fake::start(|_| says("application/json", "{}")).await;
     stage.server("slow", &format!("http://{}/mcp", slow.address), json!({"max_concurrency": 1})).await;
     stage.fake("fine", &fine).await;
-    let held = stage.open(&(stage.head(Role::Admin, "GET", "/mcp/slow", "") + "\r\n")).await;
+    let call = message(2, "tools/call", json!({"name": "slow"}));
+    let headers = format!("Content-Type: application/json\r\nContent-Length: {}\r\n\r\n", call.len());
+    let held = stage.open(&(stage.head(Role::Admin, "POST", "/mcp/slow", &headers) + &call)).await;
     slow.has_seen(1).await;
     let ping = message(3, "ping", json!({}));
     let told = stage.post(Role::Admin, "/mcp/slow", "", &ping).await.is(503);

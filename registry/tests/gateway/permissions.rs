@@ -30,7 +30,9 @@ async fn a_line_of_business_message_by_message() {
         ("/mcp/currenttime", call("current_time_by_timezone ".into()), 403),
         ("/mcp/currenttime", call("other".into()), 403),
         ("/mcp/currenttime", call("*".into()), 403),
-        ("/mcp/currenttime", other("tools/List"), 403),
+        ("/mcp/currenttime", other("tools/List"), 400),
+        ("/mcp/currenttime", other("tools/list\u{0}"), 400),
+        ("/mcp/currenttime", other("tools/ca\u{217c}l"), 400),
         ("/mcp/currenttime", other("resources/list"), 403),
         ("/mcp/currenttime", other("prompts/list"), 403),
         ("/mcp/currenttime", note("notifications/roots/list_changed"), 403),
@@ -50,6 +52,10 @@ async fn a_line_of_business_message_by_message() {
     ] {
         stage.post(role, "/mcp/currenttime", "", &call("other".into())).await.is(status);
     }
+    // Who may call all methods, and not all tools, gets no other one by another spelling.
+    for method in ["tools/Call", "tools/call\u{0}", "tools//call", "Tools/List"] {
+        stage.post(Role::Admin, "/mcp/currenttime", "", &other(method)).await.is(400);
+    }
     let told = stage.post(Role::Nobody, "/mcp/currenttime", "", &other("ping")).await;
     assert!(told.head.contains(
         "resource_metadata=\"http://localhost:8080/.well-known/oauth-protected-resource/mcp/currenttime\""
@@ -66,7 +72,7 @@ async fn a_refusal_names_what_is_missing() {
     let call = message(7, "tools/call", json!({"name": "other"}));
     let told = stage.post(Role::Lob1, "/mcp/currenttime", "", &call).await.is(403);
     let (code, said) = told.error(&json!(7));
-    assert_eq!(code, -32003);
+    assert_eq!(code, -32011);
     assert_eq!(
         said,
         "your scopes do not grant 'tools/call' of the tool 'other' on the MCP server 'currenttime'"
@@ -106,6 +112,15 @@ async fn what_is_decided_on_is_what_is_sent() {
     let mut names: Vec<_> = head.lines().skip(1).filter_map(|line| line.split_once(':')).collect();
     names.sort_unstable();
     let names: Vec<_> = names.into_iter().map(|(name, _)| name.to_lowercase()).collect();
-    assert_eq!(names, ["content-length", "content-type", "host", "mcp-method", "mcp-name", "traceparent"]);
+    let expected = [
+        "accept-encoding",
+        "content-length",
+        "content-type",
+        "host",
+        "mcp-method",
+        "mcp-name",
+        "traceparent",
+    ];
+    assert_eq!(names, expected);
     assert!(head.to_lowercase().contains(&format!("host: {}", fake.address)));
 }

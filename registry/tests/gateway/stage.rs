@@ -7,7 +7,7 @@ use std::time::Duration;
 use access::identity;
 use access::{Action, Policy};
 use catalog::{Entry, EntryPath, ServerEntry};
-use registry::{App, bind, endpoint};
+use registry::{App, bind, endpoint, serve_until};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a server does with a request.
 #[derive(Clone)]
-pub enum Script {
+pub(crate) enum Script {
     /// Sends these bytes and closes.
     Say(Vec<u8>),
     /// Sends these bytes and waits until the other side goes, which is told to the test.
@@ -28,11 +28,11 @@ pub enum Script {
 }
 
 /// One answer with a body of this kind.
-pub fn says(kind: &str, body: impl AsRef<[u8]>) -> Script {
+pub(crate) fn says(kind: &str, body: impl AsRef<[u8]>) -> Script {
     with("200 OK", &format!("Content-Type: {kind}\r\n"), body)
 }
 
-pub fn with(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Script {
+pub(crate) fn with(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Script {
     let body = body.as_ref();
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n");
@@ -40,15 +40,15 @@ pub fn with(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Script {
 }
 
 /// A server.
-pub struct Fake {
-    pub address: SocketAddr,
+pub(crate) struct Fake {
+    pub(crate) address: SocketAddr,
     /// Every request, head and body, as text.
-    pub seen: Arc<Mutex<Vec<String>>>,
+    pub(crate) seen: Arc<Mutex<Vec<String>>>,
     left: mpsc::UnboundedReceiver<()>,
 }
 
 impl Fake {
-    pub async fn start(script: impl Fn(&str) -> Script + Send + Sync + 'static) -> Fake {
+    pub(crate) async fn start(script: impl Fn(&str) -> Script + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -65,7 +65,7 @@ impl Fake {
                         Script::Hold(bytes) => {
                             drop(stream.write_all(&bytes).await);
                             while stream.read(&mut [0; 64]).await.is_ok_and(|read| read > 0) {}
-                            drop(gone.send(()));
+                            let _ = gone.send(());
                         }
                     }
                 });
@@ -74,21 +74,21 @@ impl Fake {
         Fake { address, seen, left }
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.seen.lock().expect("not poisoned").len()
     }
 
-    pub fn last(&self) -> String {
+    pub(crate) fn last(&self) -> String {
         self.seen.lock().expect("not poisoned").last().cloned().expect("a request")
     }
 
     /// Until a caller has gone whom the server had not finished with.
-    pub async fn is_left(&mut self) {
+    pub(crate) async fn is_left(&mut self) {
         tokio::time::timeout(PATIENCE, self.left.recv()).await.expect("the server is left");
     }
 
     /// Until so many requests have come.
-    pub async fn has_seen(&self, count: usize) {
+    pub(crate) async fn has_seen(&self, count: usize) {
         let waited = async {
             while self.count() < count {
                 tokio::task::yield_now().await;
@@ -113,25 +113,26 @@ async fn request(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// A registry that is served.
-pub struct Stage {
-    pub world: World,
-    pub address: SocketAddr,
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) address: SocketAddr,
 }
 
 impl Stage {
-    pub async fn new() -> Stage {
+    pub(crate) async fn new() -> Stage {
         Stage::with(|_| {}).await
     }
 
-    pub async fn with(change: impl FnOnce(&mut App)) -> Stage {
+    pub(crate) async fn with(change: impl FnOnce(&mut App)) -> Stage {
         let world = World::with(change);
         let bound = bind("127.0.0.1:0".parse().expect("an address"), None).await.expect("a port");
-        tokio::spawn(poem::Server::new_with_acceptor(bound.acceptor).run(endpoint(&world.app)));
+        let forever = std::future::pending();
+        tokio::spawn(serve_until(bound.acceptor, endpoint(&world.app), forever, PATIENCE));
         Stage { world, address: bound.address }
     }
 
     /// Registers a server, enabled, that lives at an address.
-    pub async fn server(&self, name: &str, url: &str, more: Value) {
+    pub(crate) async fn server(&self, name: &str, url: &str, more: Value) {
         let mut card = json!({"server_name": name, "description": "a test's", "proxy_pass_url": url,
             "is_enabled": true});
         let fields = card.as_object_mut().expect("an object");
@@ -144,12 +145,12 @@ impl Stage {
     }
 
     /// Registers one that is served by a test.
-    pub async fn fake(&self, name: &str, fake: &Fake) {
+    pub(crate) async fn fake(&self, name: &str, fake: &Fake) {
         self.server(name, &format!("http://{}/mcp", fake.address), json!({})).await;
     }
 
     /// A request's head, with the caller's seal.
-    pub fn head(&self, role: Role, method: &str, target: &str, headers: &str) -> String {
+    pub(crate) fn head(&self, role: Role, method: &str, target: &str, headers: &str) -> String {
         let seal = match role {
             Role::Nobody => String::new(),
             role => format!("{}: {}\r\n", identity::SEALED, self.world.seal(&self.world.claims(role))),
@@ -158,19 +159,19 @@ impl Stage {
     }
 
     /// Sends a message and reads the whole answer.
-    pub async fn post(&self, role: Role, target: &str, headers: &str, body: &str) -> Told {
+    pub(crate) async fn post(&self, role: Role, target: &str, headers: &str, body: &str) -> Told {
         let length = body.len();
         let headers = format!("Content-Type: application/json\r\n{headers}Content-Length: {length}\r\n\r\n");
         self.raw(&format!("{}{body}", self.head(role, "POST", target, &headers))).await
     }
 
-    pub async fn get(&self, role: Role, target: &str, headers: &str) -> Told {
+    pub(crate) async fn get(&self, role: Role, target: &str, headers: &str) -> Told {
         self.raw(&(self.head(role, "GET", target, headers) + "\r\n")).await
     }
 
     /// Sends bytes and reads until the end.
-    pub async fn raw(&self, bytes: &str) -> Told {
-        let mut stream = self.open(bytes).await;
+    pub(crate) async fn raw(&self, bytes: &str) -> Told {
+        let mut stream = self.send(bytes).await;
         let mut answer = Vec::new();
         let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
         // A connection that is broken off has still said what it said.
@@ -178,14 +179,20 @@ impl Stage {
         Told::of(&answer)
     }
 
-    pub async fn open(&self, bytes: &str) -> TcpStream {
+    /// Sends bytes as nginx does, whose connections stay: on one that ends with its request, nobody looks
+    /// whether the other side has gone.
+    pub(crate) async fn open(&self, bytes: &str) -> TcpStream {
+        self.send(&bytes.replacen("Connection: close\r\n", "", 1)).await
+    }
+
+    async fn send(&self, bytes: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.expect("connected");
         stream.write_all(bytes.as_bytes()).await.expect("sent");
         stream
     }
 
     /// Another policy comes into force.
-    pub fn policy(&self, text: &str) {
+    pub(crate) fn policy(&self, text: &str) {
         let policy = Policy::parse(text).map(|_| text.to_owned());
         let taken = self.world.app.policy.take(Ok::<_, String>(policy.expect("a policy")), 0);
         assert!(taken.is_ok());
@@ -193,7 +200,7 @@ impl Stage {
 }
 
 /// Reads until these bytes have come.
-pub async fn until(stream: &mut TcpStream, end: &str) -> String {
+pub(crate) async fn until(stream: &mut TcpStream, end: &str) -> String {
     let (mut bytes, mut part) = (Vec::new(), [0; 4096]);
     let reading = async {
         while !String::from_utf8_lossy(&bytes).contains(end) {
@@ -208,12 +215,12 @@ pub async fn until(stream: &mut TcpStream, end: &str) -> String {
 
 /// What came back.
 #[derive(Debug)]
-pub struct Told {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
     /// Whether it came to its end.
-    pub whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl Told {
@@ -224,25 +231,25 @@ impl Told {
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
         let (body, whole) = match head.contains("transfer-encoding: chunked") {
             true => unchunked(body),
-            false => (body.to_owned(), true),
+            false => (body.to_owned(), !head.is_empty()),
         };
         Told { status, head, body, whole }
     }
 
     #[track_caller]
-    pub fn is(self, status: u16) -> Told {
+    pub(crate) fn is(self, status: u16) -> Told {
         assert_eq!(self.status, status, "{self:?}");
         self
     }
 
     #[track_caller]
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|fault| panic!("no JSON ({fault}): {self:?}"))
     }
 
     /// The code and the message of a JSON-RPC error with this id.
     #[track_caller]
-    pub fn error(&self, id: &Value) -> (i64, String) {
+    pub(crate) fn error(&self, id: &Value) -> (i64, String) {
         let json = self.json();
         assert_eq!((&json["jsonrpc"], &json["id"]), (&json!("2.0"), id), "{json}");
         let error = &json["error"];
@@ -266,6 +273,6 @@ fn unchunked(mut text: &str) -> (String, bool) {
 }
 
 /// One message.
-pub fn message(id: u64, method: &str, params: Value) -> String {
+pub(crate) fn message(id: u64, method: &str, params: Value) -> String {
     json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string()
 }

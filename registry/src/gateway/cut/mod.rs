@@ -4,7 +4,7 @@ mod events;
 mod gzip;
 mod tools;
 
-pub(super) use self::events::{Event, Events, Verdict};
+pub(super) use self::events::{Change, Event, Events, Verdict};
 pub(super) use self::gzip::Gunzip;
 pub(super) use self::tools::cut;
 
@@ -26,7 +26,10 @@ pub(super) enum Uncuttable {
     /// An address that leads to another server.
     #[error("it names an address at another origin")]
     Elsewhere,
-    /// The caller may no longer use the server.
-    #[error("the caller may no longer use the server")]
+    /// It is no JSON.
+    #[error("it is not the JSON that it is declared as")]
+    NotJson,
+    /// The caller may no longer use the server, or has had the stream for as long as one may.
+    #[error("the caller may no longer have it")]
     Over,
 }

@@ -19,9 +19,9 @@ pub(in crate::gateway) fn cut(
         return Ok(None);
     }
     let start = message.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
-    // No JSON-RPC: an address, or a word to keep the line open.
+    // No JSON-RPC: an address, or a word to keep the line open. With an object in it, it is neither.
     if !start.starts_with(['{', '[']) {
-        return Ok(None);
+        return if message.contains('{') { Err(Uncuttable::Unclear) } else { Ok(None) };
     }
     let mut parts = Vec::new();
     if start.starts_with('[') {
@@ -159,6 +159,7 @@ mod tests {
             "\u{feff}{\"id\":1,\"result\":{\"tools\":[{\"name\":\"b\"}]}}",
             "\u{b}{\"id\":1,\"result\":{\"tools\":[{\"name\":\"b\"}]}}",
             r#"[{"id":1,"result":{"tools":[{"name":"b"}]}}"#,
+            "1\n{\"id\":1,\"result\":{\"tools\":[{\"name\":\"b\"}]}}",
         ] {
             check(message, Err(Uncuttable::Unclear));
         }

@@ -14,7 +14,7 @@ use url::Url;
 use super::events::{Event, Events};
 use super::fault::Fault;
 use super::message;
-use crate::upstream::{AnswerBody, UpstreamError, Upstreams, uri};
+use crate::upstream::{AnswerBody, Errand, UpstreamError, Upstreams, uri};
 
 /// The most bytes of all answers together.
 const MOST: usize = 4 * 1024 * 1024;
@@ -110,7 +110,7 @@ impl<'a> Line<'a> {
         }
         let request =
             request.body(Full::new(body)).map_err(|_| Fault::broken("its words make no request"))?;
-        let answer = self.upstreams.send(self.server, &self.credentials, request).await;
+        let answer = self.upstreams.send(self.server, Errand::Check, &self.credentials, request).await;
         answer.map_err(|fault| {
             // The log may name addresses; what callers are told does not.
             tracing::debug!(path = %self.server.path, %fault, "a server could not be asked");

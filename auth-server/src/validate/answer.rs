@@ -77,9 +77,18 @@ pub(super) fn refused(
                     "forbidden"
                 }
             };
-            let challenge = format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\"");
-            let reply = Reply::error(403, code, &message);
-            if code == "insufficient_scope" { reply.header("www-authenticate", &challenge) } else { reply }
+            // nginx does not read the body, and answers in a form of its own: it goes by this header.
+            let reply = Reply::error(403, code, &message).header("x-refusal", code);
+            match why {
+                Refusal::OutOfReach(_) => {
+                    let challenge = format!("Bearer realm=\"{REALM}\", error=\"insufficient_scope\"");
+                    reply.header("www-authenticate", &challenge)
+                }
+                Refusal::Exhausted(why) => {
+                    reply.header("retry-after", &why.retry_after(app.now()).to_string())
+                }
+                Refusal::Path(_) | Refusal::Repeated(_) | Refusal::TwoTokens | Refusal::Token(_) => reply,
+            }
         }
         Verdict::Ours => {
             app.metrics.failed.inc();

@@ -249,6 +249,8 @@ async fn a_used_up_budget_ends_asking_but_not_reading() {
     assert_eq!(org.stack.validate(&token, "/api/agents").await.status, 200, "the registry costs nothing");
     let refused = org.stack.validate(&token, "/currenttime/mcp").await;
     assert_eq!((refused.status, refused.json()["error"].as_str()), (403, Some("budget_exceeded")));
+    let told = (refused.header("x-refusal"), refused.header("retry-after"));
+    assert_eq!(told, ("budget_exceeded", &*TO_MIDNIGHT.to_string()), "nginx goes by these");
     org.stack.hands.forward(TO_MIDNIGHT);
     let token = org.token(&agent, None).await;
     let answer = org.asks(&token, "POST /agents/ask", json!({"action": "mcp:financial"})).await;

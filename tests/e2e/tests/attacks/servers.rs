@@ -33,7 +33,7 @@ async fn forged_identities_open_no_server() {
                 assert_eq!(nobody.status(), 401, "{address} {lines}: {nobody:?}");
                 let lob = get_raw(&gateway, address, &(bearer(lob.token()) + &lines)).await;
                 assert_eq!(lob.status(), 403, "{address} {lines}: {lob:?}");
-                assert_eq!(lob.json()["jsonrpc"], "2.0", "{lob:?}");
+                assert_eq!(lob.json()["error"]["code"], -32011, "{lob:?}");
             }
         }
         // Two tokens are two identities.
@@ -42,7 +42,7 @@ async fn forged_identities_open_no_server() {
     }
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let answer = lob.send(Method::POST, "/mcp/mcpgw", Some(body), &[("X-Identity", &*seal)]).await;
-    assert_eq!((answer.status.as_u16(), &answer.body["jsonrpc"]), (403, &"2.0".into()), "{answer:?}");
+    assert_eq!((answer.status.as_u16(), &answer.body["error"]["code"]), (403, &(-32011).into()), "{answer:?}");
 }
 
 #[tokio::test]

@@ -85,6 +85,11 @@ fn auth(request: &Request) -> upstream::Reply {
         }
         "Bearer endless" => ("200 OK", vec![format!("X-Groups: {}", "g".repeat(140_000))], "{}".into()),
         "Bearer forbidden" => ("403 Forbidden", vec![], "{}".into()),
+        "Bearer unreached" => ("403 Forbidden", vec!["X-Refusal: insufficient_scope".into()], "{}".into()),
+        "Bearer exhausted" => {
+            let said = vec!["X-Refusal: budget_exceeded".into(), "Retry-After: 77".into()];
+            ("403 Forbidden", said, "{}".into())
+        }
         "Bearer broken" => ("503 Service Unavailable", vec![], "{}".into()),
         _ => ("401 Unauthorized", vec!["WWW-Authenticate: Bearer realm=\"registry\"".into()], "{}".into()),
     }
@@ -219,6 +224,7 @@ async fn what_is_public_reaches_only_what_it_names() {
         ("/docs/swagger-ui.css", "/docs/swagger-ui.css"),
         (&format!("{issuer}/.well-known/jwks.json"), &format!("{issuer}/.well-known/jwks.json")),
         ("/t/default/api/v1/.well-known/jwks.json", "/t/default/api/v1/.well-known/jwks.json"),
+        ("/t/default/api/v1/oauth/authorize?state=x", "/t/default/api/v1/oauth/authorize"),
         ("/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource"),
         // Other bytes that nginx reads as a public path: the upstream gets the public path, not the bytes.
         ("/x/%2e%2e/health", "/health"),

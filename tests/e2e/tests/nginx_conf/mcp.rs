@@ -28,17 +28,21 @@ const ADDRESSES: [&str; 8] = [
     "/clock/messages/?session_id=7",
 ];
 
+/// Who has nothing of a server is told so.
+const OUT_OF_REACH: &str = "none of your scopes reaches this MCP server; ask for a group that grants it";
+
 async fn echoing(dir: &str) -> Running {
     start(&gateway(&folder(dir), Upstream::Tcp(upstream::on_tcp(registry)), upstream::on_tcp(auth))).await
 }
 
 /// A refusal as MCP clients read it.
 #[track_caller]
-fn must_refuse(answer: &Answer, status: u16) {
+fn must_refuse(answer: &Answer, status: u16, code: i64) {
     answer.must_be(status);
     assert!(answer.header("content-type").starts_with("application/json"), "{answer:?}");
     assert!(!answer.header("x-request-id").is_empty(), "{answer:?}");
     is_json_rpc(&answer.body);
+    assert_eq!(answer.body["error"]["code"], code, "{answer:?}");
 }
 
 #[track_caller]
@@ -213,19 +217,28 @@ async fn refusals_are_errors_of_json_rpc() {
     for address in ADDRESSES {
         for token in [None, Some("bad")] {
             let answer = running.caller(token).post_bytes(address, "{}").await;
-            must_refuse(&answer, 401);
+            must_refuse(&answer, 401, -32010);
             let challenges: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
             assert_eq!(challenges, ["Bearer realm=\"registry\""]);
         }
-        must_refuse(&running.caller(Some("forbidden")).post_bytes(address, "{}").await, 403);
+        for (token, status, code, sentence, wait) in [
+            ("forbidden", 403, -32011, "this request is not allowed", ""),
+            ("unreached", 403, -32011, OUT_OF_REACH, ""),
+            ("exhausted", 429, -32013, "the agent's budget is used up", "77"),
+        ] {
+            let answer = running.caller(Some(token)).post_bytes(address, "{}").await;
+            must_refuse(&answer, status, code);
+            assert_eq!(answer.body["error"]["message"], sentence, "{answer:?}");
+            assert_eq!(answer.header("retry-after"), wait, "{answer:?}");
+        }
         for (running, token, status) in
             [(&running, "broken", 503), (&no_auth, "good", 503), (&away, "good", 502)]
         {
             let answer = running.caller(Some(token)).post_bytes(address, "{}").await;
-            must_refuse(&answer, status);
+            must_refuse(&answer, status, -32014);
             assert_eq!(answer.header("retry-after"), "5");
         }
-        must_refuse(&running.caller(Some("good")).post_bytes(address, &large).await, 413);
+        must_refuse(&running.caller(Some("good")).post_bytes(address, &large).await, 413, -32600);
         let trace = format!("TRACE {address} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(raw::send(running.address, trace.as_bytes()).await.status(), 405);
     }
@@ -234,7 +247,7 @@ async fn refusals_are_errors_of_json_rpc() {
         (answer.status == 429).then_some(answer)
     };
     let answer = eventually("one is too many", many).await;
-    must_refuse(&answer, 429);
+    must_refuse(&answer, 429, -32013);
     assert_eq!(answer.header("retry-after"), "1");
     // In chunks, nobody knows beforehand how long it gets.
     let chunks = chunked("/mcp/clock", &large).replacen("Host:", "Authorization: Bearer good\r\nHost:", 1);
@@ -346,7 +359,7 @@ async fn no_call_of_a_tool_is_sent_to_a_second_registry() {
         let running = start(&gateway).await;
         let caller: Caller = running.caller(Some("good"));
         let body = (method == Method::POST).then_some("{}");
-        must_refuse(&caller.send(method.clone(), "/mcp/clock", body, &[]).await, 502);
+        must_refuse(&caller.send(method.clone(), "/mcp/clock", body, &[]).await, 502, -32014);
         let line = format!("{method} /mcp/clock HTTP/1.1");
         assert_eq!(std::mem::take(&mut *asked.lock().expect("whole")), vec![line; times], "{method}");
     }

@@ -17,10 +17,13 @@ pub(crate) fn metadata(issuer: &str, algorithm: SigningAlgorithm, has_agents: bo
     let mut metadata = json!({
         "issuer": issuer,
         "token_endpoint": format!("{issuer}/oauth/token"),
+        // It refuses whoever comes. RFC 8414 section 2 lets an issuer without such grants leave it out, but the MCP
+        // packages for Python and JavaScript take a document without it for none, and could not sign in.
+        "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "jwks_uri": format!("{issuer}/.well-known/jwks.json"),
         "grant_types_supported": ["client_credentials"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
-        // Required members that say: no authorization endpoint, no ID tokens.
+        // Required members that say: no response of the authorization endpoint, no ID tokens.
         "response_types_supported": [],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [algorithm.name()],

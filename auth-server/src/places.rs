@@ -42,6 +42,10 @@ pub(crate) enum Place<'p> {
     Metadata {
         org: &'p str,
     },
+    /// Where people would sign in.
+    Authorize {
+        org: &'p str,
+    },
     /// `path` is that of the issuer.
     MetadataAtRoot {
         path: &'p str,
@@ -100,6 +104,7 @@ impl Place<'_> {
         match rest {
             ["oauth", "token"] => grant(GrantCall::Token),
             ["oauth", "revoke"] => grant(GrantCall::Revoke),
+            ["oauth", "authorize"] => Place::Authorize { org },
             ["oauth", "introspect"] => grant(GrantCall::Introspect),
             ["oauth", "userinfo"] => agent(AgentCall::Userinfo),
             ["agents", "ask"] => agent(AgentCall::Ask),

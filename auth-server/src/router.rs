@@ -32,7 +32,7 @@ use crate::directory;
 use crate::grants;
 use crate::places::{Door, Place, directory_call};
 use crate::reply::Reply;
-use crate::validate::{self, Raw};
+use crate::validate::{self, Field, Raw};
 use crate::{admin, discovery};
 
 /// The largest body that is read at all, in bytes.
@@ -136,6 +136,9 @@ async fn answer(app: &App, door: Door, request: Request<Incoming>) -> Reply {
         Place::Resource { org, slug } => {
             read(&|| found(app.issuer(org).and_then(|issuer| discovery::resource(issuer, slug)).as_deref()))
         }
+        Place::Authorize { org } => read(&|| {
+            app.issuer(org).map_or_else(not_found, |_| grants::GrantError::NoBrowser.reply(Field::Absent))
+        }),
         Place::Metadata { org } => read(&|| found(app.issuer(org).map(|issuer| &*issuer.metadata))),
         Place::MetadataAtRoot { path } => read(&|| found(discovery::metadata_at(app, path))),
         Place::ProtectedResource { path } => {

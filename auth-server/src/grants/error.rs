@@ -20,6 +20,9 @@ pub(crate) enum GrantError {
     /// A grant that we do not have.
     #[error("the grant_type is not supported: use client_credentials, or token-exchange of RFC 8693")]
     UnsupportedGrantType,
+    /// Somebody at the authorization endpoint, where people sign in elsewhere (RFC 6749 section 4.1.2.1).
+    #[error("this issuer signs agents in by client credentials alone")]
+    NoBrowser,
     /// Wrong secret, unknown client, no secret: one answer for all, so that it tells nobody who exists.
     #[error("the client is unknown or its secret is wrong")]
     InvalidClient {
@@ -83,6 +86,7 @@ impl GrantError {
             GrantError::Unread(Unread::Broken) => (400, "invalid_request"),
             GrantError::InvalidRequest(_) => (400, "invalid_request"),
             GrantError::UnsupportedGrantType => (400, "unsupported_grant_type"),
+            GrantError::NoBrowser => (400, "unsupported_response_type"),
             GrantError::InvalidScope => (400, "invalid_scope"),
             GrantError::InvalidClient { .. } => (401, "invalid_client"),
             GrantError::InvalidBearer => (401, "invalid_token"),
@@ -120,6 +124,7 @@ impl GrantError {
             GrantError::Unread(Unread::TooLarge | Unread::TooSlow | Unread::Broken)
             | GrantError::InvalidRequest(_)
             | GrantError::UnsupportedGrantType
+            | GrantError::NoBrowser
             | GrantError::InvalidScope
             | GrantError::InvalidGrant { .. }
             | GrantError::InvalidTarget(_)

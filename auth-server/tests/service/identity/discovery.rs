@@ -17,6 +17,7 @@ async fn the_issuer_says_what_it_does() {
     let expected = json!({
         "issuer": ISSUER,
         "token_endpoint": format!("{ISSUER}/oauth/token"),
+        "authorization_endpoint": format!("{ISSUER}/oauth/authorize"),
         "userinfo_endpoint": format!("{ISSUER}/oauth/userinfo"),
         "revocation_endpoint": format!("{ISSUER}/oauth/revoke"),
         "introspection_endpoint": format!("{ISSUER}/oauth/introspect"),
@@ -57,6 +58,22 @@ async fn the_issuer_says_what_it_does() {
         );
         assert!(key.get("d").is_none(), "the public half alone");
     }
+}
+
+#[tokio::test]
+async fn nobody_signs_in_with_a_browser() {
+    let (org, _) = Org::furnished().await;
+    let asked = "?response_type=code&client_id=x&redirect_uri=https://x";
+    for path in [format!("{BASE}/oauth/authorize"), format!("/t/default//api/v1/oauth//authorize{asked}")] {
+        let answer = org.stack.get(&path).await;
+        let expected = json!({"error": "unsupported_response_type",
+            "error_description": "this issuer signs agents in by client credentials alone"});
+        assert_eq!((answer.status, answer.json()), (400, expected), "{path}");
+        assert_eq!((answer.header("cache-control"), answer.header("location")), ("no-store", ""), "{path}");
+    }
+    assert_eq!(org.stack.get("/orgs/other/api/v1/oauth/authorize").await.status, 404);
+    let posted = org.call("POST /oauth/authorize", "", Sent::Nothing).await;
+    assert_eq!((posted.status, posted.header("allow")), (405, "GET, HEAD"));
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ pub(crate) async fn play(organisation: &Organisation<'_>) {
         for (key, path) in [
             ("issuer", ""),
             ("token_endpoint", "/oauth/token"),
+            ("authorization_endpoint", "/oauth/authorize"),
             ("jwks_uri", "/.well-known/jwks.json"),
             ("userinfo_endpoint", "/oauth/userinfo"),
             ("revocation_endpoint", "/oauth/revoke"),
@@ -42,6 +43,8 @@ pub(crate) async fn play(organisation: &Organisation<'_>) {
         assert!(!answer.header("cache-control").contains("no-store"), "{answer:?}");
     }
     for mount in MOUNTS {
+        let refused = nobody.get(&format!("{mount}/oauth/authorize?response_type=code")).await;
+        assert_eq!(refused.must_be(400)["error"], "unsupported_response_type");
         let keys = nobody.get(&format!("{mount}/.well-known/jwks.json")).await;
         let keys = keys.must_be(200)["keys"].as_array().expect("a key set").clone();
         assert!(keys.iter().any(|key| key["alg"] == "ES256"), "{keys:?}");

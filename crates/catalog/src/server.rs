@@ -302,25 +302,21 @@ fn transports(value: Option<&Value>, faults: &mut Faults) -> Vec<Transport> {
     if named.is_empty() { vec![Transport::StreamableHttp] } else { named }
 }
 
-/// `{name: value}`, or the list of such objects that other registries write.
+/// In any form that registration takes, and that other registries write.
 fn headers(value: Option<&Value>, faults: &mut Faults) -> BTreeMap<String, String> {
     let mut headers = BTreeMap::new();
-    let objects: Vec<&Value> = match value {
-        None | Some(Value::Null) => Vec::new(),
-        Some(Value::Array(items)) => items.iter().collect(),
-        Some(one) => vec![one],
-    };
-    for object in objects {
-        let Value::Object(pairs) = object else {
-            faults.add("headers", "must be an object of header names and values");
-            continue;
-        };
-        for (name, value) in pairs {
-            match value {
-                Value::String(value) => {
-                    headers.insert(name.to_ascii_lowercase(), value.clone());
-                }
-                _ => faults.add(format!("headers.{name}"), "must be a text"),
+    let Some(value) = value.filter(|value| !value.is_null()) else { return headers };
+    let objects = headers::objects(value.clone()).unwrap_or_else(|_| {
+        faults.add("headers", "must be an object of header names and values");
+        Vec::new()
+    });
+    for (name, value) in objects.into_iter().flatten() {
+        match value {
+            Value::String(value) => {
+                headers.insert(name.to_ascii_lowercase(), value);
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                faults.add(format!("headers.{name}"), "must be a text");
             }
         }
     }

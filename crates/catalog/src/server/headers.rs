@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use access::identity;
 use serde_json::{Map, Value, json};
 
 use crate::Faults;
@@ -18,7 +19,7 @@ const LONGEST_VALUE: usize = 4096;
 
 /// What the gateway itself says to servers, what belongs to a connection, and what tells who is calling: a
 /// header of these would contradict the request it goes with.
-const TAKEN: [&str; 25] = [
+const TAKEN: [&str; 35] = [
     "accept",
     "accept-charset",
     "accept-encoding",
@@ -27,7 +28,9 @@ const TAKEN: [&str; 25] = [
     "content-encoding",
     "content-length",
     "content-type",
+    "cookie",
     "expect",
+    "forwarded",
     "host",
     "keep-alive",
     "last-event-id",
@@ -41,10 +44,20 @@ const TAKEN: [&str; 25] = [
     "upgrade",
     "user-agent",
     "x-authorization",
-    "x-identity",
-    "x-scopes",
-    "x-user",
+    "x-real-ip",
+    "x-request-id",
+    identity::AUTH_METHOD,
+    identity::CLIENT_ID,
+    identity::GROUPS,
+    identity::SCOPES,
+    identity::SEALED,
+    identity::SERVER_NAME,
+    identity::TOOL_NAME,
+    identity::USER,
+    identity::USERNAME,
 ];
+/// All that begin so: the protocol's own, and what proxies say of the way here.
+const TAKEN_PREFIXES: [&str; 2] = ["mcp-", "x-forwarded-"];
 
 /// A header's value on its way into the registry.
 #[derive(Clone, PartialEq, Eq)]
@@ -68,12 +81,9 @@ impl fmt::Debug for Told {
 /// One object of lower-case names, whichever form was sent: an object, or a list of objects `{name: value}`
 /// or `{"name": …, "value": …}`. Header names have no case, so that two that differ in case alone are one.
 pub(super) fn in_lower_case(value: Value, faults: &mut Faults) -> Value {
-    let objects = match value {
-        Value::Object(pairs) => vec![pairs],
-        Value::Array(items) if items.iter().all(Value::is_object) => {
-            items.into_iter().filter_map(named).collect()
-        }
-        other => return other,
+    let objects = match objects(value) {
+        Ok(objects) => objects,
+        Err(other) => return other,
     };
     let mut headers = Map::new();
     for (name, value) in objects.into_iter().flatten() {
@@ -83,6 +93,17 @@ pub(super) fn in_lower_case(value: Value, faults: &mut Faults) -> Value {
         }
     }
     Value::Object(headers)
+}
+
+/// The objects `{name: value}` of these forms; `Err` has what is none of them.
+pub(super) fn objects(value: Value) -> Result<Vec<Map<String, Value>>, Value> {
+    match value {
+        Value::Object(pairs) => Ok(vec![pairs]),
+        Value::Array(items) if items.iter().all(Value::is_object) => {
+            Ok(items.into_iter().filter_map(named).collect())
+        }
+        other => Err(other),
+    }
 }
 
 fn named(item: Value) -> Option<Map<String, Value>> {
@@ -130,7 +151,7 @@ pub(super) fn take(
                     told.insert(name, Told::Kept(old.clone()));
                 }
                 None => {
-                    faults.add(field(&name), "stands for a value that is kept, and none is: send the value")
+                    faults.add(field(&name), "stands for a value that is kept, and none is: send the value");
                 }
             },
             // No fault repeats a value.
@@ -158,7 +179,7 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() || name.len() > LONGEST_NAME || !name.bytes().all(token) {
         return Err("is no name of a header: up to 128 letters, digits and hyphens");
     }
-    if TAKEN.contains(&name) || name.starts_with("mcp-") {
+    if TAKEN.contains(&name) || TAKEN_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
         return Err("is a header that the gateway sets itself or that belongs to the connection");
     }
     Ok(())

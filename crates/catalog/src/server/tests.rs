@@ -56,6 +56,12 @@ fn every_fault_has_its_field() {
         (json!({"headers": "x"}), "headers", "object"),
         (json!({"headers": {"Host": "x"}}), "headers.host", "gateway"),
         (json!({"headers": {"Mcp-Session-Id": "x"}}), "headers.mcp-session-id", "gateway"),
+        (json!({"headers": {"Cookie": "x"}}), "headers.cookie", "gateway"),
+        (json!({"headers": {"X-Username": "x"}}), "headers.x-username", "gateway"),
+        (json!({"headers": {"X-Client-Id": "x"}}), "headers.x-client-id", "gateway"),
+        (json!({"headers": {"X-Groups": "x"}}), "headers.x-groups", "gateway"),
+        (json!({"headers": {"X-Identity": "x"}}), "headers.x-identity", "gateway"),
+        (json!({"headers": {"X-Forwarded-Anything": "x"}}), "headers.x-forwarded-anything", "gateway"),
         (json!({"headers": {"a b": "x"}}), "headers.a b", "name"),
         (json!({"headers": {"A": "x", "a": "y"}}), "headers.a", "twice"),
         (json!({"headers": {"X-Key": "a\r\nb: c"}}), "headers.x-key", "visible"),
@@ -78,6 +84,27 @@ fn a_fault_does_not_repeat_the_value_of_a_header() {
     assert!(!faults.to_string().contains("hunter2"), "{faults}");
     let draft = read(json!({"headers": {"X": "hunter2"}})).expect("no fault");
     assert!(!format!("{draft:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_kept_card_may_have_its_headers_in_any_form() {
+    let path = EntryPath::parse("/clock").expect("a path");
+    for headers in [
+        json!({"X-Key": "a", "Y": "b"}),
+        json!([{"X-Key": "a"}, {"Y": "b"}]),
+        json!([{"X-Key": "a", "Y": "b"}]),
+        json!([{"name": "X-Key", "value": "a"}, {"name": "Y", "value": "b"}]),
+    ] {
+        let card = json!({"server_name": "Clock", "proxy_pass_url": "https://clock/mcp", "headers": headers});
+        let entry = ServerEntry::from_card(path.clone(), object(card)).expect("a server");
+        let expected = [("x-key".to_owned(), "a".to_owned()), ("y".to_owned(), "b".to_owned())];
+        assert_eq!(entry.headers, expected.into(), "{headers}");
+    }
+    // In an object, these two are headers like others.
+    let card = json!({"server_name": "Clock", "proxy_pass_url": "https://clock/mcp",
+        "headers": {"name": "X-Key", "value": "a"}});
+    let entry = ServerEntry::from_card(path, object(card)).expect("a server");
+    assert_eq!(entry.headers.keys().collect::<Vec<_>>(), ["name", "value"]);
 }
 
 #[test]

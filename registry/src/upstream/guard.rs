@@ -1,10 +1,11 @@
 //! Connecting to servers: names are resolved here, and each address is judged before it is connected to.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,8 +16,15 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tower_service::Service;
 
+/// Until a name must be resolved, the wait for a turn included.
+const RESOLVE: Duration = Duration::from_secs(1);
+/// How many names are resolved at a time, and how often the same one is: the system takes a thread for each, and keeps
+/// it for long where nobody answers. One server's name takes so few that the other servers' have theirs.
+const LOOKUPS: usize = 32;
+const LOOKUPS_OF_ONE: usize = 4;
 /// Until a TCP connection must be there.
 const CONNECT: Duration = Duration::from_secs(1);
 /// Until all of it must be: the name, the connection, and TLS over it.
@@ -67,11 +75,53 @@ pub(super) struct Forbidden;
 #[error("the connection was not there in time")]
 struct TooSlow;
 
+/// The turns of those who want a name resolved.
+struct Turns {
+    all: Arc<Semaphore>,
+    /// The names that somebody wants at the moment.
+    of_one: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Turns {
+    fn new() -> Turns {
+        Turns { all: Arc::new(Semaphore::new(LOOKUPS)), of_one: Mutex::default() }
+    }
+
+    fn of(&self, name: &str) -> Arc<Semaphore> {
+        // A poisoned lock guards a map whose every state is whole.
+        let mut names = self.of_one.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each wait and each lookup under way holds one more.
+        names.retain(|_, turns| Arc::strong_count(turns) > 1);
+        Arc::clone(names.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(LOOKUPS_OF_ONE))))
+    }
+}
+
 /// The names' side: what a name leads to, if every address of it may be called.
 #[derive(Clone)]
 struct Resolver {
     rules: UpstreamRules,
     lookup: Lookup,
+    turns: Arc<Turns>,
+}
+
+impl Resolver {
+    fn new(rules: UpstreamRules, lookup: Lookup) -> Resolver {
+        Resolver { rules, lookup, turns: Arc::new(Turns::new()) }
+    }
+
+    /// Resolves a name when its turn comes.
+    async fn find(self, name: String) -> Result<Vec<SocketAddr>, Failure> {
+        let of_one = self.turns.of(&name).acquire_owned().await?;
+        let of_all = Arc::clone(&self.turns.all).acquire_owned().await?;
+        // In a task of its own: the system's lookup does not end because nobody waits for it any more, and its turn
+        // must not end before it.
+        let found = tokio::spawn(async move {
+            let found = (self.lookup)(name).await;
+            drop((of_one, of_all));
+            found
+        });
+        Ok(found.await??)
+    }
 }
 
 impl Service<Name> for Resolver {
@@ -84,9 +134,10 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let (rules, found) = (self.rules, (self.lookup)(name.as_str().to_owned()));
+        let rules = self.rules;
+        let finding = self.clone().find(name.as_str().to_owned());
         Box::pin(async move {
-            let found = found.await?;
+            let found = tokio::time::timeout(RESOLVE, finding).await.map_err(|_| TooSlow)??;
             // One bad address among good ones is no accident.
             if found.iter().any(|address| !rules.allow(address.ip())) {
                 return Err(Forbidden.into());
@@ -128,7 +179,7 @@ pub(super) struct Connector(HttpsConnector<Guarded>);
 
 impl Connector {
     pub(super) fn new(rules: UpstreamRules, lookup: Lookup) -> Result<Connector, String> {
-        let mut tcp = HttpConnector::new_with_resolver(Resolver { rules, lookup });
+        let mut tcp = HttpConnector::new_with_resolver(Resolver::new(rules, lookup));
         tcp.enforce_http(false);
         tcp.set_connect_timeout(Some(CONNECT));
         tcp.set_happy_eyeballs_timeout(Some(OTHER_FAMILY));
@@ -154,5 +205,56 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             tokio::time::timeout(ESTABLISH, establishing).await.map_err(|_| Failure::from(TooSlow))?
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Asks for all of these names, and gives the questions up.
+    async fn give_up(resolver: &Resolver, names: impl Iterator<Item = String>) {
+        let mut asked: Vec<_> = names.map(|name| Box::pin(resolver.clone().find(name))).collect();
+        for question in &mut asked {
+            let waits = poll_fn(|context| Poll::Ready(question.as_mut().poll(context).is_pending()));
+            assert!(waits.await);
+        }
+        // What was begun in tasks of its own begins.
+        for _ in 0..asked.len() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn names_that_nobody_answers_take_few_turns_and_keep_them() {
+        let begun = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&begun);
+        let (answer, answered) = tokio::sync::watch::channel(false);
+        let lookup: Lookup = Arc::new(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            let mut answered = answered.clone();
+            Box::pin(async move {
+                let _ = answered.wait_for(|is| *is).await;
+                Ok(vec![SocketAddr::from(([127, 0, 0, 1], 0))])
+            })
+        });
+        let resolver = Resolver::new(UpstreamRules::default(), lookup);
+        let dead = || std::iter::repeat_n("dead.example".to_owned(), 100);
+        give_up(&resolver, dead()).await;
+        assert_eq!(begun.load(Ordering::SeqCst), LOOKUPS_OF_ONE);
+        give_up(&resolver, dead()).await;
+        assert_eq!(begun.load(Ordering::SeqCst), LOOKUPS_OF_ONE, "nobody waits, and they are under way");
+        give_up(&resolver, (0..100).map(|number| format!("dead-{number}.example"))).await;
+        assert_eq!(begun.load(Ordering::SeqCst), LOOKUPS);
+        answer.send_replace(true);
+        for _ in 0..LOOKUPS {
+            tokio::task::yield_now().await;
+        }
+        let found = resolver.clone().find("dead.example".to_owned()).await.expect("a turn");
+        assert_eq!(found, [SocketAddr::from(([127, 0, 0, 1], 0))]);
+        assert_eq!(resolver.turns.of_one.lock().expect("whole").len(), 1, "the others are forgotten");
     }
 }

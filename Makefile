@@ -1,6 +1,6 @@
 # The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
 #   ISSUER=embedded|keycloak  KEYCLOAK_PORT=0  ISSUERS=  STORE=file|postgres  REGISTRIES=1
-.PHONY: help run up down demo test test-keycloak test-replicas test-clients crash lint bench bench-store bench-tokens fuzz openapi model keycloak fmt tools
+.PHONY: help run up down demo test test-keycloak test-replicas test-clients crash lint bench bench-store bench-tokens bench-gateway fuzz openapi model keycloak fmt tools
 # `--bin`, not `--package`: cargo then chooses features for the whole workspace, as for the servers, and
 # builds nothing twice (77 of xtask's 136 crates otherwise).
 SERVE := [ -x target/release/xtask ] || echo "==> building the tools (two minutes the first time)" >&2; cargo run --quiet --locked --release --bin xtask --
@@ -53,6 +53,9 @@ bench-store: tools ## Only what keeping costs: 100, 10,000 and 100,000 agents, i
 	cargo bench --workspace --locked --bench store
 bench-tokens: tools ## Only what a sign-in and an exchange cost, beside one argon2id verify and one ES256 signature
 	cargo bench --workspace --locked --bench tokens
+bench-gateway: tools ## Only what a call through the gateway costs, beside the same call made directly and through nginx alone
+	@$(TOOL) setup
+	cargo bench --workspace --locked --bench gateway
 fuzz: tools ## Feed the readers of what strangers send, FUZZ_SECONDS=60 each
 	@$(TOOL) fuzz
 openapi: tools ## Rewrite docs/api/*.json from the code

@@ -53,6 +53,7 @@ impl Served {
                     None => all.lock().unwrap_or_else(PoisonError::into_inner).push(Arrived::of(&said)),
                 }
             }
+            let _ = child.wait();
         });
         let url =
             hear.recv().unwrap_or_else(|_| panic!("{program} {kind} does not start: {}", log.display()));

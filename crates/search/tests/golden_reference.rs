@@ -81,6 +81,52 @@ fn a_checkpoint_with_a_head_is_read_too() {
 }
 
 #[test]
+fn electra_is_what_candle_makes_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    for (activation, prefix) in [("gelu", ""), ("relu", "electra.")] {
+        let files = small_model(folder.path(), activation, [48, 4, 100, 2]);
+        let as_bert = Bert::load(&files).unwrap();
+        let tensors = candle_core::safetensors::load(&files.weights, &Device::Cpu).unwrap();
+        let tensors: HashMap<_, _> =
+            tensors.into_iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor)).collect();
+        candle_core::safetensors::save(&tensors, &files.weights).unwrap();
+        let mut config = config(activation, [48, 4, 100, 2]);
+        config["model_type"] = json!("electra");
+        config["embedding_size"] = json!(48);
+        let files = ModelFiles { config: put(folder.path(), "electra.json", &config), ..files };
+        let (electra, candle) = (Bert::load(&files).unwrap(), Reference::load(&files));
+        assert_eq!(electra.dimensions(), 48);
+        for tokens in [1, 2, 7, MAX_TOKENS, MAX_TOKENS + 20] {
+            let text = text(&WORDS, tokens);
+            let (found, wanted) = (electra.embed(&text).unwrap(), candle.embed(&text));
+            let off = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(off < 1e-6, "{activation}, {tokens} tokens: {off}");
+            // The same weights are the same network.
+            assert!(
+                cosine(&found, &as_bert.embed(&text).unwrap()) > 0.999_99,
+                "{activation}, {tokens} tokens"
+            );
+        }
+        // What candle does not know is refused, not computed otherwise.
+        for (key, value, reason) in [
+            ("hidden_act", json!("gelu_new"), "gelu_new"),
+            ("embedding_size", json!(24), "embedding_size"),
+            ("embedding_size", Value::Null, "embedding_size"),
+            ("is_decoder", json!(true), "is_decoder"),
+        ] {
+            let mut config = config.clone();
+            config[key] = value;
+            let config = put(folder.path(), "odd.json", &config);
+            let error = Bert::load(&ModelFiles { config, ..files.clone() }).err().unwrap();
+            assert!(
+                matches!(&error, ModelError::Unsupported { reason: found, .. } if found.contains(reason)),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
 fn what_is_not_supported_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let shape = [48, 4, 100, 2];

@@ -19,9 +19,20 @@ pub(crate) struct Config {
     pub(crate) type_vocab_size: usize,
     pub(crate) layer_norm_eps: f32,
     position_embedding_type: Option<String>,
+    /// ELECTRA's: the width of the table of words.
+    embedding_size: Option<usize>,
     model_type: Option<String>,
     #[serde(default)]
     is_decoder: bool,
+}
+
+/// Who computes a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Our own pass.
+    Bert,
+    /// candle-transformers (`plain`).
+    Electra,
 }
 
 /// What stands between the two products of a layer's second half.
@@ -38,21 +49,31 @@ pub(crate) enum Activation {
 }
 
 impl Config {
-    /// Reads `config.json`; a network that would load and then lie is refused.
-    pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<Self, ModelError> {
+    /// Reads `config.json`, and who computes this network; one that would load and then lie is refused.
+    pub(crate) fn read(path: &Path, bytes: &[u8]) -> Result<(Self, Family), ModelError> {
         let unsupported = |reason: String| ModelError::Unsupported { path: path.to_owned(), reason };
         let config: Self = serde_json::from_slice(bytes).map_err(|cause| unsupported(cause.to_string()))?;
+        let family = config.family().map_err(unsupported)?;
         match config.fault() {
-            None => Ok(config),
+            None => Ok((config, family)),
             Some(reason) => Err(unsupported(reason)),
         }
     }
 
-    fn fault(&self) -> Option<String> {
-        // RoBERTa and its kin share the layer names but count positions from two.
-        if let Some(other) = self.model_type.as_deref().filter(|kind| *kind != "bert") {
-            return Some(format!("model_type is {other}"));
+    fn family(&self) -> Result<Family, String> {
+        match self.model_type.as_deref() {
+            None | Some("bert") => Ok(Family::Bert),
+            // A small ELECTRA widens its words by a product of its own, which BERT has not.
+            Some("electra") if self.embedding_size != Some(self.hidden_size) => {
+                Err("embedding_size is not hidden_size".to_owned())
+            }
+            Some("electra") => Ok(Family::Electra),
+            // RoBERTa and its kin share the layer names but count positions from two.
+            Some(other) => Err(format!("model_type is {other}")),
         }
+    }
+
+    fn fault(&self) -> Option<String> {
         if let Some(other) = self.position_embedding_type.as_deref().filter(|kind| *kind != "absolute") {
             return Some(format!("position_embedding_type is {other}"));
         }

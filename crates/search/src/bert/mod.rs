@@ -1,6 +1,6 @@
 //! The real model: a BERT encoder on candle, f32, on the processor.
 //!
-//! Rooms: `config` (which networks), `weights` (in the form in which they are read), `network` (the way of a text
+//! Rooms: `config` (which networks), `plain` (those that candle-transformers computes), and our own pass: `weights` (in the form in which they are read), `network` (the way of a text
 //! through it), `product` (rows times weights), `attention`, `ops` (what stands between the products) and `maths` (their
 //! arithmetic).
 
@@ -9,6 +9,7 @@ mod config;
 mod maths;
 mod network;
 mod ops;
+mod plain;
 mod product;
 mod weights;
 
@@ -18,8 +19,9 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use tokenizers::{Tokenizer, TruncationParams};
 
-use self::config::Config;
+use self::config::{Config, Family};
 use self::network::Network;
+use self::plain::Plain;
 use crate::pooling::{mean, normalise};
 use crate::{Embedder, ModelError, ModelFiles, SearchError};
 
@@ -29,9 +31,15 @@ pub const MAX_TOKENS: usize = 256;
 /// Changes whenever the way from text to vector changes, so that saved vectors are made anew.
 const RECIPE: &str = "bert-f32-mean-l2-256-v1";
 
+/// What gives each token its vector.
+enum Encoder {
+    Ours(Network),
+    Plain(Plain),
+}
+
 /// A sentence embedder of the BERT family, such as all-MiniLM-L6-v2.
 pub struct Bert {
-    network: Network,
+    encoder: Encoder,
     tokenizer: Tokenizer,
     dimensions: usize,
     fingerprint: String,
@@ -51,18 +59,28 @@ impl Bert {
             return Err(damaged(&files.weights, "a Git LFS pointer, not the weights"));
         }
 
-        let config = Config::read(&files.config, &config_bytes)?;
+        let (config, family) = Config::read(&files.config, &config_bytes)?;
         let longest = MAX_TOKENS.min(config.max_position_embeddings);
         let tokenizer =
             tokenizer(&tokenizer_bytes, longest).map_err(|cause| damaged(&files.tokenizer, cause))?;
         let fingerprint = fingerprint(&[&config_bytes, &tokenizer_bytes, &weights]);
-        let network =
-            Network::read(weights, &config, longest).map_err(|cause| damaged(&files.weights, cause))?;
-        Ok(Self { network, tokenizer, dimensions: config.hidden_size, fingerprint })
+        let encoder = match family {
+            Family::Bert => Network::read(weights, &config, longest).map(Encoder::Ours),
+            Family::Electra => {
+                let config = Plain::config(&files.config, &config_bytes)?;
+                Plain::read(weights, &config).map(Encoder::Plain)
+            }
+        };
+        let encoder = encoder.map_err(|cause| damaged(&files.weights, cause))?;
+        Ok(Self { encoder, tokenizer, dimensions: config.hidden_size, fingerprint })
     }
 
     fn forward(&self, ids: &[u32]) -> candle_core::Result<Vec<f32>> {
-        self.network.forward(ids)?.flatten_all()?.to_vec1()
+        let tokens = match &self.encoder {
+            Encoder::Ours(network) => network.forward(ids),
+            Encoder::Plain(plain) => plain.forward(ids),
+        };
+        tokens?.flatten_all()?.to_vec1()
     }
 }
 

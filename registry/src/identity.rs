@@ -166,9 +166,6 @@ impl Recorded {
 pub(crate) struct Caller {
     pub(crate) who: Arc<Principal>,
     pub(crate) policy: Arc<Policy>,
-    /// The one MCP server that his token is for, if it is bound to one; only [`gateway_caller`] makes such a caller.
-    #[allow(dead_code, reason = "the gateway's")]
-    pub(crate) bound: Option<Arc<str>>,
     /// Whether he is an agent of the directory, who can have tokens for MCP servers.
     pub(crate) agent: bool,
     /// Until when it is known who he is, in seconds since the epoch.
@@ -271,8 +268,8 @@ async fn caller(
         if fits(known.bound.as_deref()) { Ok(known) } else { Err(ApiError::Unauthenticated) }
     });
     match known {
-        Ok(Known { who, bound, agent, expires_at }) => {
-            Ok(Caller { who, policy, bound, agent, expires_at, request_id, recorded: Recorded::default() })
+        Ok(Known { who, agent, expires_at, bound: _ }) => {
+            Ok(Caller { who, policy, agent, expires_at, request_id, recorded: Recorded::default() })
         }
         Err(error) => {
             app.record_stranger(&request_id, request.method().as_str(), request.uri().path(), &policy);

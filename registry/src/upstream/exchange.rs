@@ -242,7 +242,6 @@ mod tests {
         Caller {
             who: Arc::new(Principal::default()),
             policy: Arc::new(Policy::parse("").expect("a policy")),
-            bound: None,
             agent,
             expires_at: 0,
             request_id: "request-1".to_owned(),

@@ -23,7 +23,11 @@ fn out_of_reach(outcomes: &Outcomes, scenario: &str) {
     // The packages from PyPI do not tell the status.
     assert!(status.is_none_or(|status| status == 403), "{scenario}: {status:?}");
     let sentence = "none of your scopes reaches this MCP server; ask for a group that grants it";
-    assert_eq!((&error["code"], &error["message"]), (&json!(-32011), &json!(sentence)), "{scenario}: {error}");
+    assert_eq!(
+        (&error["code"], &error["message"]),
+        (&json!(-32011), &json!(sentence)),
+        "{scenario}: {error}"
+    );
 }
 
 #[tokio::test]

@@ -42,7 +42,11 @@ async fn forged_identities_open_no_server() {
     }
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let answer = lob.send(Method::POST, "/mcp/mcpgw", Some(body), &[("X-Identity", &*seal)]).await;
-    assert_eq!((answer.status.as_u16(), &answer.body["error"]["code"]), (403, &(-32011).into()), "{answer:?}");
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["error"]["code"]),
+        (403, &(-32011).into()),
+        "{answer:?}"
+    );
 }
 
 #[tokio::test]

@@ -107,6 +107,14 @@ fn registry(request: &Request) -> upstream::Reply {
     ("200 OK", json, request.echo().to_string())
 }
 
+/// An address at which connections are refused: as long as the socket is held, nobody else gets it.
+fn nobody_listens() -> (TcpSocket, SocketAddr) {
+    let held = TcpSocket::new_v4().expect("a socket");
+    held.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("some port is free");
+    let address = held.local_addr().expect("it is bound");
+    (held, address)
+}
+
 fn header<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
     let headers = answer.body["headers"].as_array().map(Vec::as_slice).unwrap_or_default();
     headers.iter().filter(|pair| pair[0] == name).filter_map(|pair| pair[1].as_str()).collect()
@@ -395,8 +403,7 @@ async fn the_gateways_own_refusals_have_the_form_of_the_identity_api() {
     if nginx_is_missing() {
         return;
     }
-    let nobody_listens =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let (_held, nobody_listens) = nobody_listens();
     let registry = Upstream::Tcp(upstream::on_tcp(registry));
     let silent = start(&gateway(&folder("no-issuer"), registry.clone(), nobody_listens)).await;
     let mut slow = gateway(&folder("slow-issuer"), registry, upstream::on_tcp(auth));
@@ -558,8 +565,7 @@ async fn servers_that_do_not_answer_are_said_so() {
         return;
     }
     let dir = folder("silent");
-    let nobody_listens =
-        std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let (_held, nobody_listens) = nobody_listens();
     let running = start(&gateway(&dir, Upstream::Tcp(nobody_listens), upstream::on_tcp(auth))).await;
     running.caller(Some("good")).get("/api/agents").await.must_refuse(502);
     running.caller(None).get("/health").await.must_refuse(502);

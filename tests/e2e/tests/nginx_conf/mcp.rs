@@ -14,7 +14,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use xtask::nginx::Upstream;
 
-use super::{Running, auth, chunked, dying, gateway, get, header, nginx_is_missing, registry, start};
+use super::{
+    Running, auth, chunked, dying, gateway, get, header, nginx_is_missing, nobody_listens, registry, start,
+};
 
 /// Both forms of a server's address.
 const ADDRESSES: [&str; 8] = [
@@ -204,7 +206,7 @@ async fn refusals_are_errors_of_json_rpc() {
     if nginx_is_missing() {
         return;
     }
-    let nobody_listens = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port");
+    let (_held, nobody_listens) = nobody_listens();
     let running = echoing("mcp-refusals").await;
     let away =
         start(&gateway(&folder("mcp-away"), Upstream::Tcp(nobody_listens), upstream::on_tcp(auth))).await;

@@ -266,9 +266,7 @@ async fn servers_and_calls_of_them_are_explained_and_simulated() {
     let candidate = SHIPPED.replace("      - current_time_by_timezone\n", "      - another\n");
     let question = json!({"policy": candidate});
     let answer = world.ask(Role::Admin, "POST", "/api/access/simulate", Some(question)).await.is(200).json();
-    let change = |action: &str, change: &str| {
-        json!({"group": "registry-users-lob1", "path": "currenttime", "action": action, "change": change})
-    };
+    let change = |action: &str, change: &str| json!({"group": "registry-users-lob1", "path": "currenttime", "action": action, "change": change});
     assert_eq!(
         answer["changes"],
         json!([

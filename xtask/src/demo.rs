@@ -2,6 +2,7 @@
 //! enables it, and a second agent finds it by saying what it needs.
 
 pub mod identity;
+pub mod mcp;
 
 use std::path::{Path, PathBuf};
 

@@ -74,8 +74,12 @@ async fn run(serve: Serve) -> Outcome<()> {
     demo::play(&stack.local_run()).await?;
     // Whoever tries things out may have suspended the demo agent, or used its budget up: that is no reason
     // not to serve.
-    if let Err(fault) = demo::identity::play(&stack.local_run()).await {
-        say(&fault.to_string());
+    // Nor is a policy of the operator's own that leaves the registry's MCP server to nobody.
+    for played in [demo::mcp::play(&stack.local_run()).await, demo::identity::play(&stack.local_run()).await]
+    {
+        if let Err(fault) = played {
+            say(&fault.to_string());
+        }
     }
     print_addresses(&stack);
     println!("Ctrl-C stops it.");
@@ -122,6 +126,7 @@ async fn demo_alone(data: Data) -> Outcome<()> {
     let play = async {
         let stack = Stack::start(options).await?;
         demo::play(&stack.local_run()).await?;
+        demo::mcp::play(&stack.local_run()).await?;
         demo::identity::play(&stack.local_run()).await
     };
     let outcome = tokio::select! {

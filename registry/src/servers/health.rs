@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use catalog::{EntryPath, ServerEntry};
-use tokio::sync::{Semaphore, TryAcquireError};
+use tokio::sync::Semaphore;
 
 use super::place::Place;
 
@@ -139,10 +139,7 @@ impl Health {
 
     /// A turn among the checks that callers have asked for; `None` when there are too many.
     pub(super) fn turn(&self) -> Option<tokio::sync::OwnedSemaphorePermit> {
-        match self.on_demand.clone().try_acquire_owned() {
-            Ok(turn) => Some(turn),
-            Err(TryAcquireError::NoPermits | TryAcquireError::Closed) => None,
-        }
+        self.on_demand.clone().try_acquire_owned().ok()
     }
 }
 

@@ -68,7 +68,6 @@ impl Servers {
     ///
     /// The servers the caller may see, in the order of their paths. An unknown group sees an empty list.
     #[oai(path = "/api/servers", method = "get", operation_id = "listServers", tag = "Tag::Servers")]
-    #[expect(clippy::too_many_arguments, reason = "each is one documented parameter")]
     async fn list(
         &self,
         caller: Caller,

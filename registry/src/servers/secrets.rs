@@ -23,7 +23,7 @@ pub async fn seal_headers(servers: &dyn EntryStore<ServerEntry>, keyring: &Keyri
         let permit = author::permit(Action::ModifyService, server);
         match servers.replace(&permit, server.etag(), next).await {
             Ok(_) => {
-                tracing::info!(path = %server.path, "the headers of a server were in clear, and are sealed now")
+                tracing::info!(path = %server.path, "the headers of a server were in clear, and are sealed now");
             }
             // Another registry on this database was quicker.
             Err(StoreError::Changed { .. } | StoreError::Absent(_)) => {}

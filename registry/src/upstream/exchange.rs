@@ -8,6 +8,7 @@
 //! made that turn a server's callers against another one.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::ServerEntry;
@@ -75,7 +76,7 @@ pub struct Exchange {
     /// The gateway's address, with which a server's own begins.
     public_url: String,
     http: Client,
-    kept: Cache<Box<str>, Kept, ahash::RandomState>,
+    kept: Cache<Arc<str>, Kept, ahash::RandomState>,
     clock: Clock,
 }
 
@@ -102,7 +103,7 @@ impl Exchange {
             .map_err(|fault| format!("--exchange-url: {fault}"))?;
         let kept = Cache::builder()
             .max_capacity(CAPACITY)
-            .weigher(|seal: &Box<str>, kept: &Kept| {
+            .weigher(|seal: &Arc<str>, kept: &Kept| {
                 u32::try_from(seal.len() + kept.header.len() + 256).unwrap_or(u32::MAX)
             })
             .time_to_live(Duration::from_secs(KEPT))

@@ -1,6 +1,5 @@
 //! The gateway to MCP servers, through real connections on both of its sides.
 
-
 #[path = "../common/mod.rs"]
 mod common;
 mod stage;

@@ -159,7 +159,10 @@ async fn credentials_go_with_every_request_and_nothing_else_of_ours() {
 }
 
 /// What each answers to the question for its tools, and a part of what the operator is told.
-fn broken() -> [(&'static str, fn(&Asked) -> Reply); 17] {
+/// A server that is broken in a way that has a name.
+type Broken = (&'static str, fn(&Asked) -> Reply);
+
+fn broken() -> [Broken; 17] {
     [
         ("no JSON", |_| Reply::Text(200, "application/json", "<html>".into())),
         ("no JSON", |asked| {

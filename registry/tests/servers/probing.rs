@@ -158,10 +158,10 @@ async fn credentials_go_with_every_request_and_nothing_else_of_ours() {
     }
 }
 
-/// What each answers to the question for its tools, and a part of what the operator is told.
 /// A server that is broken in a way that has a name.
 type Broken = (&'static str, fn(&Asked) -> Reply);
 
+/// What each answers to the question for its tools, and a part of what the operator is told.
 fn broken() -> [Broken; 17] {
     [
         ("no JSON", |_| Reply::Text(200, "application/json", "<html>".into())),

@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(run(&[broken.as_bytes()]), Err(Uncuttable::Unclear));
         assert_eq!(run(&[broken.trim_end().as_bytes()]), Err(Uncuttable::Unclear), "at its end too");
         let chunk = vec![b'x'; 1 << 20];
-        assert_eq!(run(&vec![chunk.as_slice(); 9]), Err(Uncuttable::TooLong));
+        assert_eq!(run(&[chunk.as_slice(); 9]), Err(Uncuttable::TooLong));
         let mut invalid = b"data: \"tools\xff\"\n\n".to_vec();
         assert_eq!(run(&[&invalid]).as_deref(), Ok(&*invalid));
         invalid = format!("data: {FULL}").replace("\"a\"}", "\"a\",\"x\":\"?\"}").into_bytes();

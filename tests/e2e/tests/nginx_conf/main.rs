@@ -12,6 +12,7 @@ use e2e::upstream::{self, Request};
 use e2e::{Answer, Caller, eventually, raw};
 use reqwest::Method;
 use serde_json::Value;
+use tokio::net::TcpSocket;
 use xtask::nginx::{self, Gateway, Upstream};
 use xtask::setup;
 

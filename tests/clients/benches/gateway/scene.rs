@@ -45,7 +45,9 @@ impl Scene {
     pub(crate) fn start() -> Scene {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let binaries = build::servers(build::Profile::Release).unwrap();
+        // Built as the tests are (`cargo test --bench gateway`), it measures what the tests run.
+        let profile = if cfg!(debug_assertions) { build::Profile::Dev } else { build::Profile::Release };
+        let binaries = build::servers(profile).unwrap();
         let mut options = StackOptions::new(folder.path().join("stack"), binaries);
         options.rates = (1_000_000, 1_000);
         let stack = runtime.block_on(Stack::start(options)).unwrap();

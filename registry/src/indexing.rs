@@ -89,6 +89,8 @@ struct Inner {
     hasher: ahash::RandomState,
     /// Embedding is pure computing: more at a time than there are cores only waits.
     cores: Arc<Semaphore>,
+    /// Servers are indexed one after the other.
+    servers_turn: Semaphore,
     vectors: Option<PathBuf>,
     /// Where other replicas' vectors are.
     shared: Option<SharedVectors>,
@@ -129,6 +131,7 @@ impl Index {
             lanes: std::array::from_fn(|_| Mutex::default()),
             hasher: ahash::RandomState::new(),
             cores: Arc::new(Semaphore::new(cores)),
+            servers_turn: Semaphore::new(1),
             vectors,
             shared,
             unsaved: AtomicBool::new(false),
@@ -213,6 +216,11 @@ impl Index {
         if !matches!(**self.0.state.load(), State::Ready(_)) {
             return;
         }
+        // A server may have very many tools: one is done after the other, so that searches have a core.
+        let _turn = match &place {
+            Place::Server(_) => self.0.servers_turn.acquire().await.ok(),
+            Place::Agent(_) => None,
+        };
         let inner = self.0.clone();
         if let Err(cause) = self.0.compute(move || inner.follow(&place)).await {
             tracing::error!(cause, "an entry could not be indexed; the next sweep tries again");

@@ -47,7 +47,10 @@ fn main() -> ExitCode {
 fn start(config: Config, options: &Options) -> Result<(), String> {
     boot::log::start(options.log_format, &options.log).map_err(|fault| fault.to_string())?;
     let runtime = tokio::runtime::Runtime::new().map_err(|fault| fault.to_string())?;
-    runtime.block_on(serve(config, options))
+    let served = runtime.block_on(serve(config, options));
+    // What is still being computed changes nothing any more: everything is kept by now.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
 }
 
 async fn serve(config: Config, options: &Options) -> Result<(), String> {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::headers::{self, Told};
 use super::reading::{REGISTRYS_OWN, respell, spell_path};
 use super::{ServerEntry, Transport, transports, validate};
+use crate::fields::web_url;
 use crate::merge::merge;
 use crate::place::ServerName;
 use crate::reading::Null;
@@ -85,7 +86,11 @@ impl ServerDraft {
         if path != entry.path.as_str() {
             faults.add("path", "a server's path cannot change: register it at the new path");
         }
-        ServerDraft::checked(card, &entry.headers, rules, faults)
+        // What was told for one address is not sent to another: whoever moves a server says its headers again.
+        let address = card.get("proxy_pass_url").and_then(Value::as_str).and_then(web_url);
+        let stays = address.is_some_and(|address| address.origin() == entry.upstream.origin());
+        let kept = if stays { entry.headers.clone() } else { BTreeMap::new() };
+        ServerDraft::checked(card, &kept, rules, faults)
     }
 
     fn checked(

@@ -151,7 +151,9 @@ pub(super) fn take(
                     told.insert(name, Told::Kept(old.clone()));
                 }
                 None => {
-                    faults.add(field(&name), "stands for a value that is kept, and none is: send the value");
+                    let fault = "stands for a value that is kept for this address, and none is: send the value, or null \
+                                 to remove the header";
+                    faults.add(field(&name), fault);
                 }
             },
             // No fault repeats a value.

@@ -205,3 +205,33 @@ fn tools_are_named_without_doubt() {
         assert!(read_tools(&told).is_err());
     }
 }
+
+#[test]
+fn a_secret_does_not_follow_its_server_to_another_address() {
+    let rules = CardRules::default();
+    let kept = |url: &str| {
+        let card = object(json!({"server_name": "One", "description": "x", "proxy_pass_url": url,
+            "headers": {"x-key": "sealed:x:1"}}));
+        ServerEntry::from_card(EntryPath::parse("/one").expect("a path"), card).expect("an entry")
+    };
+    let old = kept("https://one.example.com/mcp");
+    for (address, stays) in [
+        ("https://one.example.com/other", true),
+        ("https://one.example.com:443/mcp", true),
+        ("https://one.example.com:8443/mcp", false),
+        ("https://two.example.com/mcp", false),
+        ("http://one.localhost/mcp", false),
+    ] {
+        for change in [
+            json!({"proxy_pass_url": address}),
+            json!({"proxy_pass_url": address, "headers": {"X-Key": "***"}}),
+        ] {
+            assert_eq!(ServerDraft::patch(&old, object(change.clone()), rules).is_ok(), stays, "{change}");
+            assert_eq!(ServerDraft::replace(&old, object(change.clone()), rules).is_ok(), stays, "{change}");
+        }
+        let anew = json!({"proxy_pass_url": address, "headers": {"X-Key": "another"}});
+        assert!(ServerDraft::patch(&old, object(anew), rules).is_ok(), "{address}");
+        let without = json!({"proxy_pass_url": address, "headers": {"X-Key": null}});
+        assert!(ServerDraft::patch(&old, object(without), rules).is_ok(), "{address}");
+    }
+}

@@ -33,6 +33,16 @@ impl Fault {
         Fault::Refused(code, words)
     }
 
+    /// The same without the server's own words: one that was shown a secret may repeat it in them.
+    pub(super) fn without_words(self) -> Fault {
+        match self {
+            Fault::Refused(code, _) => {
+                Fault::refused(code, "its words are not repeated, for it knows a secret")
+            }
+            Fault::Busy | Fault::Status(_) | Fault::Broken(_) => self,
+        }
+    }
+
     /// Whether it may only be that the server does not know this era of the protocol: a status that keeps
     /// callers out would keep them out of the other era too.
     pub(super) fn is_another_era(&self) -> bool {

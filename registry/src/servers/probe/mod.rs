@@ -34,6 +34,7 @@ pub(super) struct Told {
 /// Asks a server for its tools; the one who calls this bounds the time.
 pub(super) async fn ask(app: &App, server: &ServerEntry) -> Result<Told, Fault> {
     let credentials = app.keyring.headers(server).map_err(|fault| Fault::Broken(fault.to_string()))?;
+    let knows_secrets = !credentials.is_empty();
     let line = Line::new(&app.upstreams, server, credentials);
     let mut first = None;
     for transport in Transport::ALL {
@@ -49,7 +50,7 @@ pub(super) async fn ask(app: &App, server: &ServerEntry) -> Result<Told, Fault> 
             }
             // What was wrong first is what the operator should hear of.
             Err(fault) => {
-                first.get_or_insert(fault);
+                first.get_or_insert(if knows_secrets { fault.without_words() } else { fault });
             }
         }
     }

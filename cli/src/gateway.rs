@@ -304,7 +304,7 @@ mod tests {
         );
         check(
             StatusCode::FORBIDDEN,
-            r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32001,"message":"your scopes do not grant 'tools/call'"}}"#,
+            r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32011,"message":"your scopes do not grant 'tools/call'"}}"#,
             "refused (403 Forbidden): your scopes do not grant 'tools/call'",
             true,
         );

@@ -61,7 +61,7 @@ fn called(kind: Kind, question: &Value) -> Reply {
             Reply::json(200, &answer(question, "error", &fault))
         }
         Kind::Forbidden => {
-            let fault = json!({"code": -32001,
+            let fault = json!({"code": -32011,
                 "message": "your scopes do not grant 'tools/call' of the tool 'now' on the server 'clock'"});
             Reply::json(403, &answer(question, "error", &fault))
         }

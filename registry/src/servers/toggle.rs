@@ -12,8 +12,8 @@ use crate::error::ApiError;
 use crate::identity::Caller;
 use crate::settle::{Tried, settle};
 
-/// Makes a server known to the gateway and to discovery, or not. One that is enabled is checked at once: the
-/// schedule follows the store.
+/// Makes a server known to the gateway and to discovery, or not. One that is enabled and was never checked is asked
+/// at once; another one when its turn comes.
 pub(super) async fn toggle(
     app: &App,
     caller: &Caller,

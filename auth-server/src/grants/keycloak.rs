@@ -21,6 +21,8 @@ use crate::directory::slug_of;
 
 /// How long Keycloak may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection is kept that nobody uses: less than what usually stands before Keycloak keeps it.
+const IDLE: Duration = Duration::from_secs(30);
 /// How many sign-ins may wait for it.
 const PLACES: usize = 64;
 /// More bytes than its answer has.
@@ -47,6 +49,7 @@ impl Keeper {
     pub(super) fn build(token_url: &str, table: &BTreeMap<String, Vec<String>>) -> Result<Keeper, String> {
         let http = reqwest::Client::builder()
             .timeout(PATIENCE)
+            .pool_idle_timeout(IDLE)
             // Nothing else reads the environment: no proxy that it names shall see a secret.
             .no_proxy()
             // A secret is sent to the address that was configured, and to no other.

@@ -33,6 +33,8 @@ const CAPACITY: u64 = 16 << 20;
 const CONNECT: Duration = Duration::from_secs(1);
 /// For the whole exchange.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a connection is kept that nobody uses: less than the auth-server keeps it.
+const IDLE: Duration = Duration::from_secs(30);
 /// The longest answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 10;
 
@@ -99,6 +101,7 @@ impl Exchange {
             .no_proxy()
             .connect_timeout(CONNECT)
             .timeout(PATIENCE)
+            .pool_idle_timeout(IDLE)
             .build()
             .map_err(|fault| format!("--exchange-url: {fault}"))?;
         let kept = Cache::builder()

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use registry::upstream::Lookup;
 use registry::{UpstreamRules, Upstreams};
@@ -64,6 +65,19 @@ async fn each_fault_has_its_answer() {
     stage.post(Role::Admin, "/mcp/down", "", &message(3, "ping", json!({}))).await.is(502).error(&json!(3));
     stage.server("off", &format!("http://{}/mcp", fake.address), json!({"is_enabled": false})).await;
     stage.post(Role::Admin, "/mcp/off", "", &message(3, "ping", json!({}))).await.is(404).error(&json!(3));
+}
+
+/// A server closes what idles, and a call that goes out at that moment would be lost.
+#[tokio::test]
+async fn a_connection_that_idled_is_not_used_again() {
+    let stage = Stage::new().await;
+    let answer = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
+    let fake = Fake::start(move |_| Script::Hold(answer.as_bytes().to_vec())).await;
+    stage.server("one", &format!("http://{}/mcp", fake.address), json!({"answer_timeout": 5})).await;
+    let ping = message(3, "ping", json!({}));
+    stage.post(Role::Admin, "/mcp/one", "", &ping).await.is(200);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    stage.post(Role::Admin, "/mcp/one", "", &ping).await.is(200);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub(crate) fn start(folder: &Path, listen: SocketAddr, server: SocketAddr) -> Ch
             server {{
                 listen {listen};
                 location / {{
-                    proxy_http_version 1.1; proxy_set_header Connection "";
+                    proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host {server};
                     proxy_buffering off; proxy_request_buffering off;
                     proxy_pass http://server;
                 }}

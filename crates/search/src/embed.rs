@@ -12,6 +12,9 @@ pub trait Embedder: Send + Sync {
     /// [`SearchError::Embedding`] when the model fails.
     fn embed(&self, text: &str) -> Result<Vec<f32>, SearchError>;
 
+    /// Whether the model knows a word, in lower case, as one piece: such a word is not a misspelled one.
+    fn knows(&self, word: &str) -> bool;
+
     /// Length of every vector.
     fn dimensions(&self) -> usize;
 

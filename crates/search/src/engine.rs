@@ -1,72 +1,200 @@
 //! Embedder and rows joined: the one thing the servers hold.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use half::f16;
 use sha2::{Digest, Sha256};
 
-use crate::graph::Graph;
-use crate::index::{Limits, Route, Rows, TextHash};
-use crate::matrix::to_half;
+use crate::answers::{Answers, Request};
+use crate::lexical::{Analysis, Field};
+use crate::question::{Question, Questions, normalised};
+use crate::ranking::{Limits, Ranking, Route, Scored};
+use crate::rows::{Graph, Rows, TextHash, to_half};
+use crate::views::{Members, Views};
 use crate::{Embedder, SavedVectors, SearchError, VectorsError, vectors};
+
+/// What an entry says: the text that is embedded, and the fields that its words are from.
+#[derive(Debug, Clone, Copy)]
+pub struct Text<'a> {
+    /// What the model reads.
+    pub embedded: &'a str,
+    /// What is looked for by words.
+    pub fields: &'a [Field<'a>],
+}
+
+/// Who asks, and about what.
+pub struct Scope<'a, F> {
+    /// All that `permitted` depends on beside the facts: what has one class finds the same.
+    pub class: &'a str,
+    /// Who may find what. It runs under the engine's lock: it must be quick and must not call the engine, and must
+    /// say the same whenever it is asked with one class and the same facts.
+    pub permitted: &'a (dyn Fn(&F) -> bool + Sync),
+    /// Whether nothing can ever be hidden from him. Only then may an answer be approximate: what approximations leave
+    /// out depends on all entries there are.
+    pub open: bool,
+    /// What he asks about, if not about everything.
+    pub filter: Option<Filter<'a, F>>,
+}
+
+/// Which entries a question is about.
+pub struct Filter<'a, F> {
+    /// The name under which its entries are kept for the next question, of all that `admits` depends on beside the
+    /// facts; none when nobody will ask again.
+    pub name: Option<&'a str>,
+    /// Whether an entry is one of them; as quick and as steady as `permitted`.
+    pub admits: &'a (dyn Fn(&F) -> bool + Sync),
+}
 
 /// One answer of a search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hit {
     /// The key it was kept under.
     pub key: String,
-    /// Cosine of the query with it, -1 to 1.
-    pub cosine: f32,
+    /// 0 to 1, four decimals: `1 − (1 − semantic)·(1 − 0.8·lexical)`.
+    pub relevance: f64,
+    /// Cosine of the question with it, 0 where that is negative or where there is no vector.
+    pub semantic: f32,
+    /// How much of the question's words it has, 0 to 1.
+    pub lexical: f32,
+    /// The words of the question that it has.
+    pub terms: Vec<String>,
 }
 
-/// A question, embedded.
-#[derive(Debug, Clone)]
-pub struct Question(Vec<f32>);
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Found {
+    /// Best first, ties by key.
+    pub hits: Vec<Hit>,
+    /// The question with its words spelled as entries spell them, where something had to be changed for that. Both
+    /// readings were looked for, and each hit counts by the better one.
+    pub did_you_mean: Option<String>,
+}
 
-/// Keeps the vectors of texts under keys, with the facts `F` that decide who may find them.
+/// How far the vectors are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// How many entries there are.
+    pub entries: usize,
+    /// How many of them have their vector: the others are found by their words alone.
+    pub embedded: usize,
+}
+
+/// Bytes that an engine takes up, about.
+#[derive(Debug, Clone, Copy)]
+pub struct Footprint {
+    /// Rows, keys and vectors.
+    pub rows: usize,
+    /// Words.
+    pub words: usize,
+    /// The graph of a big catalogue.
+    pub graph: usize,
+}
+
+/// Keeps texts under keys, with the facts `F` that decide who may find them.
 ///
-/// Every method may be called from any thread at any time. Embedding happens outside all locks.
-pub struct Engine<F: Clone + Send + Sync> {
-    embedder: Arc<dyn Embedder>,
+/// Every method may be called from any thread at any time. Embedding and reading of texts happen outside all locks.
+/// Calls for one key are the caller's to put in order: the last one that ends has its way.
+pub struct Engine<F> {
+    embedder: OnceLock<Arc<dyn Embedder>>,
     limits: Limits,
     state: RwLock<State<F>>,
+    views: Views,
+    questions: Questions,
+    answers: Answers,
+    fields: ahash::RandomState,
     building: AtomicBool,
+    /// How many entries there were when a graph was built in vain.
+    in_vain: AtomicUsize,
+}
+
+/// An answer, and which rows it is of.
+pub(crate) struct Answer {
+    pub(crate) found: Found,
+    members: Arc<Members>,
+    wanted: Arc<Members>,
+}
+
+impl<F> Scope<'_, F> {
+    /// What the rows are kept under that the question is about; none for those that nobody will ask about again.
+    fn name(&self) -> Option<Cow<'_, str>> {
+        match &self.filter {
+            None => Some(self.class.into()),
+            // With the length before it, no class with a filter is another class.
+            Some(Filter { name: Some(name), .. }) => {
+                Some(format!("{}\0{}\0{name}", self.class.len(), self.class).into())
+            }
+            Some(Filter { name: None, .. }) => None,
+        }
+    }
 }
 
 struct State<F> {
     rows: Rows<F>,
-    /// Vectors of the last run, by text.
-    warm: HashMap<TextHash, Box<[f16]>>,
-    /// Keys whose text is being embedded. The newest wish for a key wins, whichever embedding ends first.
-    pending: HashMap<String, Pending<F>>,
-    wishes: u64,
+    /// Vectors that no entry has asked for yet, by text.
+    lent: HashMap<TextHash, Box<[f16]>>,
 }
 
-struct Pending<F> {
-    wish: u64,
-    facts: F,
+impl<F> Default for Engine<F> {
+    fn default() -> Self {
+        Self::with_limits(Limits::default())
+    }
 }
 
-/// What an upsert finds when it arrives.
-enum Start {
-    Done,
-    Embed { wish: u64 },
-}
-
-impl<F: Clone + Send + Sync> Engine<F> {
-    /// An empty engine.
+impl<F> Engine<F> {
+    /// An empty engine, which finds by words until it has a model.
     #[must_use]
-    pub fn new(embedder: Arc<dyn Embedder>) -> Self {
-        Self::with_limits(embedder, Limits::default())
+    pub fn new() -> Self {
+        Self::default()
     }
 
-    pub(crate) fn with_limits(embedder: Arc<dyn Embedder>, limits: Limits) -> Self {
-        let rows = Rows::new(embedder.dimensions());
-        let state = State { rows, warm: HashMap::new(), pending: HashMap::new(), wishes: 0 };
-        Self { embedder, limits, state: RwLock::new(state), building: AtomicBool::new(false) }
+    pub(crate) fn with_limits(limits: Limits) -> Self {
+        Self {
+            embedder: OnceLock::new(),
+            limits,
+            state: RwLock::new(State { rows: Rows::new(), lent: HashMap::new() }),
+            views: Views::new(),
+            questions: Questions::new(),
+            answers: Answers::new(),
+            fields: ahash::RandomState::new(),
+            building: AtomicBool::new(false),
+            in_vain: AtomicUsize::new(0),
+        }
+    }
+
+    /// From now on texts are embedded by this; saved vectors are taken over for whatever has their texts, now or
+    /// later, until [`Engine::cool`]. A second call does nothing.
+    ///
+    /// # Errors
+    /// [`VectorsError::Foreign`] when they were made by another model or recipe; the embedder is then taken without.
+    pub fn install(
+        &self,
+        embedder: Arc<dyn Embedder>,
+        saved: Option<SavedVectors>,
+    ) -> Result<(), VectorsError> {
+        let mut state = self.write();
+        if self.embedder.set(embedder.clone()).is_err() {
+            return Ok(());
+        }
+        state.rows.begin_vectors(embedder.dimensions());
+        let Some(saved) = saved else { return Ok(()) };
+        saved.check(embedder.as_ref())?;
+        state.lent = saved.entries;
+        let State { rows, lent } = &mut *state;
+        for (key, text) in rows.lacking() {
+            if let Some(vector) = lent.get(&text) {
+                rows.set_vector(&key, text, vector);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a model.
+    pub fn has_model(&self) -> bool {
+        self.embedder.get().is_some()
     }
 
     /// Number of keys that can be found.
@@ -79,116 +207,183 @@ impl<F: Clone + Send + Sync> Engine<F> {
         self.len() == 0
     }
 
-    /// Keeps a text and its facts under a key. A text that did not change is not embedded again.
-    ///
-    /// New facts of a known key hold at once, before the new text is embedded and also when that fails:
-    /// what was made private is not found while its vector is being made. When calls for one key overlap,
-    /// the one that began last wins. The call that first makes the catalogue a big one (over 20,000 keys) also
-    /// builds the graph, which takes seconds and holds up no one else.
+    /// How many entries there are, and how many have their vector.
+    pub fn progress(&self) -> Progress {
+        let state = self.read();
+        Progress { entries: state.rows.len(), embedded: state.rows.embedded() }
+    }
+
+    /// Keeps what an entry says, and its facts, under a key: facts and words hold at once. A vector that is known is
+    /// taken; where one must be made, the hash of its text comes back, and [`Engine::embed`] makes it. Until then an
+    /// entry has the vector of its earlier text, if there was one.
+    pub fn put(&self, key: &str, text: &Text<'_>, facts: F) -> Option<TextHash> {
+        let hash = hash(text.embedded);
+        let fields = self.fields.hash_one(text.fields);
+        let is_known = self.read().rows.has_fields(key, fields);
+        let words = (!is_known).then(|| Analysis::of(text.fields));
+        let mut state = self.write();
+        let State { rows, lent } = &mut *state;
+        // It may have gone, or changed, in between.
+        let late = (is_known && !rows.has_fields(key, fields)).then(|| Analysis::of(text.fields));
+        rows.put(key, hash, fields, words.as_ref().or(late.as_ref()), facts);
+        let lacks = rows.lacks(key)?;
+        if let Some(vector) = lent.get(&lacks).filter(|_| self.has_model()) {
+            rows.set_vector(key, lacks, vector);
+            return None;
+        }
+        Some(lacks)
+    }
+
+    /// Makes the vector of a key's text and keeps it, if it still is its text. Without a model this does nothing.
     ///
     /// # Errors
-    /// [`SearchError`] when the embedder fails; the key keeps the vector it had, if any.
-    pub fn upsert(&self, key: &str, text: &str, facts: F) -> Result<(), SearchError> {
+    /// [`SearchError`] when the embedder fails; the entry is then found by its words.
+    pub fn embed(&self, key: &str, text: &str) -> Result<(), SearchError> {
         let hash = hash(text);
-        let Start::Embed { wish } = self.begin(key, hash, facts) else {
-            self.grow_graph();
-            return Ok(());
-        };
-        let vector = self.embed(text);
-        let mut state = self.write();
-        // A newer upsert or a removal came in between: this one never happened.
-        if state.pending.get(key).is_none_or(|pending| pending.wish != wish) {
+        if self.read().rows.lacks(key) != Some(hash) {
             return Ok(());
         }
-        let Some(Pending { facts, .. }) = state.pending.remove(key) else { return Ok(()) };
-        state.rows.insert(key, hash, &to_half(&vector?), facts);
-        drop(state);
-        self.grow_graph();
+        let Some(vector) = self.vector_of(text)? else { return Ok(()) };
+        self.write().rows.set_vector(key, hash, &to_half(&vector));
         Ok(())
     }
 
     /// Changes who may find a key; false when the key is unknown.
     pub fn set_facts(&self, key: &str, facts: F) -> bool {
-        let mut state = self.write();
-        let pending = state.pending.get_mut(key).map(|pending| pending.facts = facts.clone()).is_some();
-        let kept = state.rows.get_mut(key).map(|row| row.facts = facts).is_some();
-        pending || kept
+        self.write().rows.set_facts(key, facts)
     }
 
-    /// Forgets a key, also when its text is being embedded at this moment; false when it was unknown.
+    /// Forgets a key; false when it was unknown.
     pub fn remove(&self, key: &str) -> bool {
-        let mut state = self.write();
-        let pending = state.pending.remove(key).is_some();
-        let gone = state.rows.remove(key);
-        if let Some(row) = &gone {
-            state.warm.remove(&row.text);
+        self.write().rows.remove(key)
+    }
+
+    /// Reads and embeds a question, or finds it among those that were asked before.
+    ///
+    /// # Errors
+    /// [`SearchError`] when the embedder fails.
+    pub fn question(&self, text: &str) -> Result<Arc<Question>, SearchError> {
+        let text = normalised(text);
+        if let Some(question) = self.questions.get(&text) {
+            return Ok(question);
         }
-        pending || gone.is_some()
+        let vector = self.vector_of(&text)?;
+        let question = Question::new(text, vector);
+        // One without a vector would be without one for as long as it is kept.
+        if question.vector.is_some() {
+            self.questions.keep(&question);
+        }
+        Ok(question)
     }
 
-    /// The `min(k, permitted)` entries most like the text among those whose facts are permitted, falling
-    /// cosine, ties by key. Exact up to 20,000 permitted entries; beyond, the graph may miss a few in a
-    /// thousand, but what is not permitted is never returned and never counted.
-    ///
-    /// The predicate runs under the engine's lock: it must be quick and must not call the engine. It is
-    /// `Sync` so that it can be asked on several threads.
-    ///
-    /// # Errors
-    /// [`SearchError`] when the embedder fails.
-    pub fn nearest(
-        &self,
-        text: &str,
-        k: usize,
-        permitted: impl Fn(&F) -> bool + Sync,
-    ) -> Result<Vec<Hit>, SearchError> {
-        Ok(self.nearest_to(&self.question(text)?, k, permitted))
-    }
-
-    /// Embeds a question, to be asked of several sets of entries.
+    /// The `min(k, permitted and admitted)` entries that fit the question best, of those with at least this
+    /// relevance. Exact, but for callers from whom nothing can be hidden in a catalogue of over 20,000 entries, where
+    /// the graph may miss a few in a thousand. What is not permitted is never returned, and changes nothing in the
+    /// answer.
     ///
     /// # Errors
-    /// [`SearchError`] when the embedder fails.
-    pub fn question(&self, text: &str) -> Result<Question, SearchError> {
-        self.embed(text).map(Question)
-    }
-
-    /// [`Engine::nearest`] to a question of this engine.
-    pub fn nearest_to(
+    /// [`SearchError`] when the question had to be spelled anew and the embedder fails.
+    pub fn search(
         &self,
         question: &Question,
+        scope: &Scope<'_, F>,
         k: usize,
-        permitted: impl Fn(&F) -> bool + Sync,
-    ) -> Vec<Hit> {
-        self.nearest_by(question, k, permitted).0
+        least: f64,
+    ) -> Result<Arc<Found>, SearchError> {
+        let request = scope.name().map(|name| Request {
+            name: name.into(),
+            question: question.text.as_str().into(),
+            most: k,
+            least: least.to_bits(),
+        });
+        // One that was asked without a model has no vector, and its answer is not that of later.
+        let request = request.filter(|_| question.vector.is_some());
+        if let Some(request) = &request {
+            let state = self.read();
+            let members = self.members(&state.rows, scope);
+            let wanted = self.wanted(&state.rows, scope, &members);
+            if let Some(found) = self.answers.get(request, &members, &wanted) {
+                return Ok(found);
+            }
+        }
+        let (answer, _) = self.search_by(question, scope, k, least)?;
+        let found = Arc::new(answer.found);
+        if let Some(request) = request {
+            self.answers.keep(request, &answer.members, &answer.wanted, &found);
+        }
+        Ok(found)
     }
 
-    pub(crate) fn nearest_by(
+    pub(crate) fn search_by(
         &self,
-        Question(query): &Question,
+        question: &Question,
+        scope: &Scope<'_, F>,
         k: usize,
-        permitted: impl Fn(&F) -> bool + Sync,
-    ) -> (Vec<Hit>, Route) {
+        least: f64,
+    ) -> Result<(Answer, Route), SearchError> {
+        let repaired = self.repaired(question, scope);
+        // Embedded outside the lock; remembered, like every question.
+        let repaired = repaired.map(|text| self.question(&text)).transpose()?;
         let state = self.read();
-        let (found, route) = state.rows.nearest(query, k, &permitted, &self.limits);
-        tracing::debug!(?route, rows = state.rows.len(), found = found.len(), "searched");
-        let hits = found.into_iter().map(|(row, cosine)| Hit { key: row.key.to_string(), cosine }).collect();
-        (hits, route)
+        let rows = &state.rows;
+        let members = self.members(rows, scope);
+        let wanted = self.wanted(rows, scope, &members);
+        let ranking =
+            Ranking { rows, members: &members, wanted: &wanted.set, open: scope.open, limits: self.limits };
+        let (mut best, route) = ranking.best(&question.words, question.vector.as_deref(), 0, k);
+        if let Some(repaired) = &repaired {
+            let (other, _) = ranking.best(&repaired.words, repaired.vector.as_deref(), 1, k);
+            best = ranking.merged([best, other], k);
+        }
+        let readings = [Some(question), repaired.as_deref()];
+        let hit = |scored: &Scored| {
+            let row = rows.get(scored.row)?;
+            // Asked once more, of each: whatever is wrong with what was kept, nothing leaves here unasked.
+            if !(scope.permitted)(&row.facts) {
+                self.views.forget(scope.class);
+                return None;
+            }
+            let words = readings[scored.reading].map(|reading| &reading.words);
+            Some(Hit {
+                key: row.key.to_string(),
+                relevance: f64::from(scored.score) / 10_000.0,
+                semantic: scored.cosine.clamp(0.0, 1.0),
+                lexical: scored.share,
+                terms: words.map(|words| rows.lexicon().terms(words, scored.row)).unwrap_or_default(),
+            })
+        };
+        let hits: Vec<Hit> = best.iter().filter_map(hit).filter(|hit| hit.relevance >= least).collect();
+        tracing::debug!(?route, rows = rows.len(), found = hits.len(), "searched");
+        let found = Found { hits, did_you_mean: repaired.map(|question| question.text.clone()) };
+        Ok((Answer { found, members, wanted }, route))
     }
 
-    /// Takes over vectors of an earlier run, so that upserts of the same texts embed nothing. Call it before
-    /// the catalogue is loaded, and [`Engine::cool`] afterwards.
-    ///
-    /// # Errors
-    /// [`VectorsError::Foreign`] when they were made by another model or recipe.
-    pub fn warm(&self, vectors: SavedVectors) -> Result<(), VectorsError> {
-        vectors.check(self.embedder.as_ref())?;
-        self.write().warm = vectors.entries;
-        Ok(())
+    /// The question as the caller's entries would spell it, if that is another one.
+    fn repaired(&self, question: &Question, scope: &Scope<'_, F>) -> Option<String> {
+        let embedder = self.embedder.get();
+        let known = |word: &str| embedder.is_some_and(|embedder| embedder.knows(word));
+        let state = self.read();
+        let members = self.members(&state.rows, scope);
+        let vocabulary = members.vocabulary(&state.rows);
+        state.rows.lexicon().repaired(&question.words, &members.set, vocabulary, &known)
+    }
+
+    fn members(&self, rows: &Rows<F>, scope: &Scope<'_, F>) -> Arc<Members> {
+        self.views.members(scope.class, rows, |facts| (scope.permitted)(facts))
+    }
+
+    fn wanted(&self, rows: &Rows<F>, scope: &Scope<'_, F>, members: &Arc<Members>) -> Arc<Members> {
+        let Some(Filter { admits, .. }) = &scope.filter else { return members.clone() };
+        let wanted = |facts: &F| (scope.permitted)(facts) && admits(facts);
+        match scope.name() {
+            Some(name) if *name != *scope.class => self.views.members(&name, rows, wanted),
+            _ => Views::once(rows, wanted),
+        }
     }
 
     /// Drops vectors of an earlier run that no key uses; they would be saved again otherwise.
     pub fn cool(&self) {
-        self.write().warm = HashMap::new();
+        self.write().lent = HashMap::new();
     }
 
     /// The hash of the text under which a vector would have to be made for it, if it is kept under this key:
@@ -196,84 +391,96 @@ impl<F: Clone + Send + Sync> Engine<F> {
     pub fn lacks(&self, key: &str, text: &str) -> Option<TextHash> {
         let hash = hash(text);
         let state = self.read();
-        let is_kept = state.rows.get(key).is_some_and(|(row, _)| row.text == hash);
-        (!is_kept && !state.warm.contains_key(&hash)).then_some(hash)
+        let is_kept = state.rows.vector(key).is_some_and(|(kept, _)| kept == hash);
+        (!is_kept && !state.lent.contains_key(&hash)).then_some(hash)
     }
 
-    /// Takes vectors that another engine of the same fingerprint has made, so that the next upserts of their
-    /// texts embed nothing. Those that cannot be such are left out: whatever brought them spoiled them.
-    pub fn lend(&self, vectors: impl IntoIterator<Item = (TextHash, Vec<u8>)>) {
-        let vectors = vectors.into_iter().filter_map(|(text, bytes)| {
-            let vector = vectors::read_row(&bytes, self.embedder.dimensions())?;
+    /// Takes vectors that another engine of the same fingerprint has made, so that the next entries of their
+    /// texts need no embedding. Those that cannot be such are left out: whatever brought them spoiled them.
+    pub fn lend(&self, lent: impl IntoIterator<Item = (TextHash, Vec<u8>)>) {
+        let Some(embedder) = self.embedder.get() else { return };
+        let lent = lent.into_iter().filter_map(|(text, bytes)| {
+            let vector = vectors::read_row(&bytes, embedder.dimensions())?;
             vectors::is_of_length_one(&vector).then_some((text, vector))
         });
-        let vectors: Vec<_> = vectors.collect();
-        self.write().warm.extend(vectors);
+        let lent: Vec<_> = lent.collect();
+        self.write().lent.extend(lent);
     }
 
     /// Forgets what was lent and is not kept under any key.
     pub fn give_back<'a>(&self, texts: impl IntoIterator<Item = &'a TextHash>) {
         let mut state = self.write();
-        texts.into_iter().for_each(|text| drop(state.warm.remove(text)));
+        texts.into_iter().for_each(|text| drop(state.lent.remove(text)));
     }
 
     /// The vector of a key, and the hash of its text, as [`Engine::lend`] takes them.
     pub fn vector(&self, key: &str) -> Option<(TextHash, Vec<u8>)> {
         let state = self.read();
-        state.rows.get(key).map(|(row, vector)| (row.text, vectors::print_row(vector)))
+        state.rows.vector(key).map(|(text, vector)| (text, vectors::print_row(vector)))
     }
 
     /// The hash of every text that is kept.
     pub fn texts(&self) -> Vec<TextHash> {
-        self.read().rows.vectors().map(|(text, _)| text).collect()
+        self.read().rows.texts().collect()
     }
 
-    /// Names model and recipe of the vectors.
+    /// Every key.
+    pub fn keys(&self) -> Vec<String> {
+        self.read().rows.all().map(|(_, row)| row.key.to_string()).collect()
+    }
+
+    /// Why what is kept under a key is not what this text should have given; none when it is.
+    pub fn fault(&self, key: &str, text: &Text<'_>) -> Option<&'static str> {
+        let (hash, fields) = (hash(text.embedded), self.fields.hash_one(text.fields));
+        let state = self.read();
+        let rows = &state.rows;
+        let words = Analysis::of(text.fields);
+        match rows.find(key) {
+            None => Some("is not in the index"),
+            Some(_) if !rows.has_fields(key, fields) => Some("has the words of other fields"),
+            Some(row) if !rows.lexicon().has(row, &words) => Some("has other words than its fields"),
+            Some(_) if !self.has_model() => None,
+            Some(_) => match rows.vector(key) {
+                None => Some("has no vector"),
+                Some((kept, _)) if kept != hash => Some("has the vector of another text"),
+                Some((_, vector)) if !vectors::is_of_length_one(vector) => Some("has a vector that is none"),
+                Some(_) => None,
+            },
+        }
+    }
+
+    /// Names model and recipe of the vectors; empty where there is no model.
     pub fn fingerprint(&self) -> &str {
-        self.embedder.fingerprint()
+        self.embedder.get().map_or("", |embedder| embedder.fingerprint())
     }
 
-    /// Saves all vectors in one file, whole or not at all. A folder that is missing is an error.
+    /// Saves all vectors in one file, whole or not at all. A folder that is missing is an error. Without a model
+    /// there is nothing to save, and an earlier file stays.
     ///
     /// # Errors
     /// [`VectorsError::Unwritable`]; an earlier file is then left as it was.
     pub fn save(&self, path: &Path) -> Result<(), VectorsError> {
-        self.vectors().write(path)
-    }
-
-    fn vectors(&self) -> SavedVectors {
+        let Some(embedder) = self.embedder.get() else { return Ok(()) };
         let state = self.read();
-        let mut entries = state.warm.clone();
+        let mut entries = state.lent.clone();
         entries.extend(state.rows.vectors().map(|(text, vector)| (text, vector.into())));
-        SavedVectors::new(self.embedder.as_ref(), entries)
+        drop(state);
+        SavedVectors::new(embedder.as_ref(), entries).write(path)
     }
 
-    /// Settles what needs no embedding, and registers the wish of what does.
-    fn begin(&self, key: &str, text: TextHash, facts: F) -> Start {
-        let mut state = self.write();
-        if let Some(row) = state.rows.get_mut(key) {
-            row.facts = facts.clone();
-            if row.text == text {
-                state.pending.remove(key);
-                return Start::Done;
-            }
-        }
-        if let Some(vector) = state.warm.get(&text).cloned() {
-            state.pending.remove(key);
-            state.rows.insert(key, text, &vector, facts);
-            return Start::Done;
-        }
-        state.wishes += 1;
-        let wish = state.wishes;
-        state.pending.insert(key.to_owned(), Pending { wish, facts });
-        Start::Embed { wish }
+    /// About how many bytes this takes up; the facts' own are left out.
+    pub fn footprint(&self) -> Footprint {
+        let state = self.read();
+        let graph = state.rows.graph().map_or(0, Graph::bytes);
+        Footprint { rows: state.rows.bytes(), words: state.rows.lexicon().bytes(), graph }
     }
 
     /// The vector of a text, checked: one NaN in the matrix would spoil the order of every answer.
-    fn embed(&self, text: &str) -> Result<Vec<f32>, SearchError> {
-        let vector = self.embedder.embed(text)?;
-        if vector.len() != self.embedder.dimensions() {
-            let (is, should) = (vector.len(), self.embedder.dimensions());
+    fn vector_of(&self, text: &str) -> Result<Option<Vec<f32>>, SearchError> {
+        let Some(embedder) = self.embedder.get() else { return Ok(None) };
+        let vector = embedder.embed(text)?;
+        if vector.len() != embedder.dimensions() {
+            let (is, should) = (vector.len(), embedder.dimensions());
             return Err(SearchError::BadVector(format!("{is} dimensions instead of {should}")));
         }
         let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
@@ -281,32 +488,35 @@ impl<F: Clone + Send + Sync> Engine<F> {
         if !(0.99..=1.01).contains(&length) {
             return Err(SearchError::BadVector(format!("its length is {length} instead of 1")));
         }
-        Ok(vector)
+        Ok(Some(vector))
     }
 
-    /// Builds the graph once the catalogue is big, outside the lock; one thread at a time.
-    fn grow_graph(&self) {
+    /// Builds the graph of a catalogue that is big, if it has none: seconds, which hold up no one else. Call it now
+    /// and then, when nobody waits. Where a graph would not find what scans find, there is none until the catalogue
+    /// has doubled.
+    pub fn tend(&self) {
         if !self.wants_graph() || self.building.swap(true, Ordering::Acquire) {
             return;
         }
-        // Asked again: another thread may have finished one between the two questions.
-        if self.wants_graph() {
-            let (matrix, stamps) = self.read().rows.for_graph();
-            match Graph::build(&matrix, &stamps) {
-                Ok(graph) => self.write().rows.adopt(graph, &stamps),
-                Err(cause) => {
-                    // `building` stays set: a graph that cannot be built is not tried at every upsert.
-                    tracing::warn!(%cause, "the search graph could not be built; exact scans answer");
-                    return;
-                }
+        let (matrix, stamps) = self.read().rows.for_graph();
+        match Graph::build(&matrix, &stamps) {
+            Ok(Some(graph)) => self.write().rows.adopt(graph, &stamps),
+            Ok(None) => {
+                tracing::info!(entries = stamps.len(), "these vectors have no neighbourhoods; scans answer");
+                self.in_vain.store(stamps.len(), Ordering::Relaxed);
+            }
+            Err(cause) => {
+                tracing::warn!(%cause, "the search graph could not be built; scans answer");
+                self.in_vain.store(stamps.len(), Ordering::Relaxed);
             }
         }
         self.building.store(false, Ordering::Release);
     }
 
     fn wants_graph(&self) -> bool {
-        let state = self.read();
-        state.rows.len() > self.limits.exact_rows && !state.rows.has_graph()
+        let rows = &self.read().rows;
+        let least = self.limits.exact_rows.max(2 * self.in_vain.load(Ordering::Relaxed));
+        rows.embedded() > least && rows.graph().is_none()
     }
 
     /// The state is changed in steps that cannot panic halfway with it out of order, so a lock poisoned

@@ -60,6 +60,10 @@ impl Embedder for HashedWords {
         Ok(vector)
     }
 
+    fn knows(&self, _: &str) -> bool {
+        false
+    }
+
     fn dimensions(&self) -> usize {
         self.dimensions
     }

@@ -13,7 +13,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use sha2::{Digest, Sha256};
 
-use crate::index::TextHash;
+use crate::rows::TextHash;
 use crate::{Embedder, VectorsError};
 
 const MAGIC: &[u8; 8] = b"vectors\n";

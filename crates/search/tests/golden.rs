@@ -3,7 +3,7 @@
 
 mod model;
 
-use search::{Bert, Embedder, Engine, ModelError, ModelFiles};
+use search::{Bert, Embedder, Engine, ModelError, ModelFiles, Scope, Text};
 use serde_json::Value;
 
 const GOLDEN: &str = include_str!("golden/vectors.json");
@@ -67,17 +67,21 @@ fn the_same_alone_and_after_others() {
 #[test]
 fn meaning_is_found() {
     let Some(files) = model::files("meaning_is_found") else { return };
-    let engine = Engine::new(std::sync::Arc::new(Bert::load(&files).unwrap()));
+    let engine = Engine::new();
+    engine.install(std::sync::Arc::new(Bert::load(&files).unwrap()), None).unwrap();
     let texts = [
         ("weather", "Name: Weather\nDescription: Forecast of rain and temperature\nSkills: \nTags: climate"),
         ("travel", "Name: Travel\nDescription: Books flights and hotels\nSkills: \nTags: trips"),
         ("invoices", "Name: Invoices\nDescription: Reads bills of suppliers\nSkills: \nTags: accounting"),
     ];
     for (key, text) in texts {
-        engine.upsert(key, text, ()).unwrap();
+        engine.put(key, &Text { embedded: text, fields: &[] }, ());
+        engine.embed(key, text).unwrap();
     }
     for (query, expected) in [("will I need an umbrella", "weather"), ("I want to go on holiday", "travel")] {
-        assert_eq!(engine.nearest(query, 1, |()| true).unwrap()[0].key, expected, "{query}");
+        let scope = Scope { class: "", permitted: &|()| true, open: false, filter: None };
+        let found = engine.search(&engine.question(query).unwrap(), &scope, 1, 0.0).unwrap();
+        assert_eq!(found.hits[0].key, expected, "{query}");
     }
 }
 

@@ -23,8 +23,9 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("clients", &["xtask"]),
 ];
 
-/// What tests may use beside that: the tools, for a database to test on. The tools use nothing of ours.
-const FOR_TESTS: [(&str, &[&str]); 2] = [("store", &["xtask"]), ("registry", &["xtask"])];
+/// What tests may use beside that: the tools, for a database to test on (they use nothing of ours), and real cards, to
+/// measure how well they are found.
+const FOR_TESTS: [(&str, &[&str]); 3] = [("store", &["xtask"]), ("registry", &["xtask"]), ("search", &["catalog"])];
 
 /// One crate, and the crates of ours that it uses.
 struct Crate {

@@ -97,6 +97,10 @@ impl Embedder for Bert {
         }
     }
 
+    fn knows(&self, word: &str) -> bool {
+        self.tokenizer.token_to_id(word).is_some()
+    }
+
     fn dimensions(&self) -> usize {
         self.dimensions
     }

@@ -112,7 +112,8 @@ impl Vocabulary {
     }
 
     /// About what is kept, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
         let kept = self.kept();
         let repairs: usize = kept.repairs.keys().map(|word| 2 * word.len() + 48).sum();
         kept.room * size_of::<(u32, f32)>() + repairs + size_of::<Self>()

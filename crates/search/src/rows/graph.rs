@@ -6,11 +6,9 @@
 //! The graph is a cache of the matrix. It knows no permissions (usearch's filtered search loses recall
 //! silently and, beside removals, has returned keys whose predicate is false), and it is never saved.
 
-use std::collections::HashSet;
-
 use usearch::{Index, IndexOptions, MetricKind, ScalarKind};
 
-use crate::matrix::{Matrix, to_single};
+use super::matrix::{Matrix, to_single};
 
 /// usearch hands out one slot per running call and fails beyond them; a failed search becomes an exact scan.
 const THREAD_SLOTS: usize = 64;
@@ -18,12 +16,36 @@ const THREAD_SLOTS: usize = 64;
 /// Threads that build a graph together.
 const BUILDERS: usize = 2;
 
-/// One vector in the graph. Never given twice, so a stale answer cannot be taken for a new row.
+/// How many nodes a search looks at, least first: the first that finds what it should is taken. Beyond the last
+/// one, a scan of 100,000 rows is as quick.
+const EXPANSIONS: [usize; 4] = [64, 128, 256, 512];
+/// Questions that are asked of a new graph, to learn which of these it needs.
+const TRIALS: usize = 64;
+/// Hits of a trial that are compared with those of a scan.
+const TRIAL_HITS: usize = 10;
+/// The share of them that it must find.
+const LEAST_RECALL: f64 = 0.995;
+/// How much of a second row is in a trial's question: such a question is near a row (cosine about 0.86) and is none.
+const MIXED_IN: f32 = 0.6;
+
+/// One vector in the graph: a row, and how often the row's vector was changed. Never given twice, so that a stale
+/// answer cannot be taken for a new row.
 pub(crate) type Stamp = u64;
+
+pub(crate) fn stamp(row: u32, generation: u32) -> Stamp {
+    u64::from(generation) << 32 | u64::from(row)
+}
+
+/// The row of a stamp, and the generation that it must still have.
+pub(crate) fn unstamped(stamp: Stamp) -> (u32, u32) {
+    (stamp as u32, (stamp >> 32) as u32)
+}
 
 pub(crate) struct Graph {
     index: Index,
     capacity: usize,
+    /// What a search costs: nodes that it looks at.
+    expansion: usize,
 }
 
 /// What usearch says when it refuses.
@@ -39,22 +61,22 @@ impl Graph {
             ..IndexOptions::default()
         })?;
         index.reserve_capacity_and_threads(capacity, THREAD_SLOTS)?;
-        Ok(Self { index, capacity })
+        Ok(Self { index, capacity, expansion: EXPANSIONS[0] })
     }
 
-    /// Builds the graph of a matrix whose row `i` carries `stamps[i]`.
-    pub(crate) fn build(matrix: &Matrix, stamps: &[Stamp]) -> Result<Self, GraphError> {
+    /// Builds the graph of these rows of a matrix, and tries it. None when it does not find what a scan finds:
+    /// vectors without neighbourhoods have no graph worth having.
+    pub(crate) fn build(matrix: &Matrix, stamps: &[Stamp]) -> Result<Option<Self>, GraphError> {
         // Room for what arrives while this builds; growing later is possible but copies the graph.
-        let graph = Self::empty(matrix.width(), stamps.len() + stamps.len() / 4 + THREAD_SLOTS)?;
-        let rows: Vec<usize> = (0..stamps.len()).collect();
+        let mut graph = Self::empty(matrix.width(), stamps.len() + stamps.len() / 4 + THREAD_SLOTS)?;
         std::thread::scope(|scope| {
-            let builders: Vec<_> = rows
-                .chunks(rows.len().div_ceil(BUILDERS).max(1))
+            let builders: Vec<_> = stamps
+                .chunks(stamps.len().div_ceil(BUILDERS).max(1))
                 .map(|part| {
                     let graph = &graph;
                     scope.spawn(move || -> Result<(), GraphError> {
-                        for row in part {
-                            graph.index.add(stamps[*row], &to_single(matrix.row(*row)))?;
+                        for stamp in part {
+                            graph.index.add(*stamp, &to_single(matrix.row(unstamped(*stamp).0)))?;
                         }
                         Ok(())
                     })
@@ -64,7 +86,42 @@ impl Graph {
                 builder.join().unwrap_or_else(|_| Err("a thread that built the graph panicked".into()))
             })
         })?;
-        Ok(graph)
+        Ok(graph.try_out(matrix, stamps)?.then_some(graph))
+    }
+
+    /// Looks for the smallest expansion with which it finds what a scan finds; false when none does.
+    fn try_out(&mut self, matrix: &Matrix, stamps: &[Stamp]) -> Result<bool, GraphError> {
+        let rows: Vec<u32> = stamps.iter().map(|stamp| unstamped(*stamp).0).collect();
+        let step = (rows.len() / TRIALS).max(1);
+        let trials: Vec<(Vec<f32>, f32)> = (0..rows.len())
+            .step_by(step)
+            .take(TRIALS)
+            .map(|at| {
+                let other = rows[(at + rows.len() / 2 + 1) % rows.len()];
+                let question = mixed(matrix.row(rows[at]), matrix.row(other));
+                let mut cosines = matrix.cosines(&question, &rows);
+                let last = TRIAL_HITS.min(cosines.len()) - 1;
+                let (_, least, _) = cosines.select_nth_unstable_by(last, |a, b| b.total_cmp(a));
+                let least = *least;
+                (question, least)
+            })
+            .collect();
+        for expansion in EXPANSIONS {
+            self.expansion = expansion;
+            let mut found = 0;
+            for (question, least) in &trials {
+                let near = self.near(question, TRIAL_HITS)?;
+                let rows: Vec<u32> = near.iter().map(|stamp| unstamped(*stamp).0).collect();
+                // By what they are worth: of equal ones any will do.
+                found += matrix.cosines(question, &rows).iter().filter(|cosine| *cosine >= least).count();
+            }
+            let recall = found as f64 / (trials.len() * TRIAL_HITS.min(rows.len())).max(1) as f64;
+            tracing::debug!(expansion, recall, "the search graph is tried out");
+            if recall >= LEAST_RECALL {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Adds a vector. `&mut self`, because growing must not meet a search.
@@ -82,30 +139,58 @@ impl Graph {
         Ok(())
     }
 
-    /// About `count` stamps near the query, each once; some may be of vectors that are gone.
-    pub(crate) fn near(&self, query: &[f32], count: usize) -> Result<HashSet<Stamp>, GraphError> {
-        Ok(self.index.search(query, count)?.keys.into_iter().collect())
+    /// About `count` stamps near the query, nearest first; some may be of vectors that are gone.
+    pub(crate) fn near(&self, query: &[f32], count: usize) -> Result<Vec<Stamp>, GraphError> {
+        // usearch looks at as many nodes as its expansion says or as are wanted, whichever is more.
+        let found = self.index.search(query, count.max(self.expansion))?;
+        Ok(found.keys.into_iter().take(count).collect())
     }
+
+    /// Bytes it takes up.
+    pub(crate) fn bytes(&self) -> usize {
+        self.index.memory_usage()
+    }
+}
+
+/// A question between two rows, nearer to the first.
+fn mixed(near: &[half::f16], far: &[half::f16]) -> Vec<f32> {
+    let pairs = to_single(near).into_iter().zip(to_single(far));
+    let mut question: Vec<f32> = pairs.map(|(near, far)| near + MIXED_IN * far).collect();
+    crate::pooling::normalise(&mut question);
+    question
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::matrix::to_half;
+    use crate::rows::matrix::to_half;
 
     #[test]
     fn it_grows_and_forgets() {
         let vector = |angle: u64| vec![(angle as f32 / 700.0).cos(), (angle as f32 / 700.0).sin()];
         let mut matrix = Matrix::new(2);
-        (0..10).for_each(|angle| matrix.push(&to_half(&vector(angle))));
-        let mut graph = Graph::build(&matrix, &(0..10).collect::<Vec<_>>()).unwrap();
+        matrix.reach(10);
+        (0..10).for_each(|angle| matrix.set(angle, &to_half(&vector(angle.into()))));
+        let mut graph = Graph::build(&matrix, &(0..10).collect::<Vec<_>>()).unwrap().unwrap();
         for angle in 10..1000 {
             graph.add(angle, &vector(angle)).unwrap();
         }
         assert!(graph.add(5, &vector(5)).is_err(), "a stamp is given once");
-        assert_eq!(graph.near(&vector(500), 3).unwrap(), HashSet::from([499, 500, 501]));
+        let near = |graph: &Graph| {
+            let mut near = graph.near(&vector(500), 3).unwrap();
+            near.sort_unstable();
+            near
+        };
+        assert_eq!(near(&graph), [499, 500, 501]);
         graph.remove(500).unwrap();
-        assert!(!graph.near(&vector(500), 3).unwrap().contains(&500));
+        assert!(!near(&graph).contains(&500));
+    }
+
+    #[test]
+    fn stamps_tell_generations_apart() {
+        for (row, generation) in [(0, 0), (7, 1), (u32::MAX, u32::MAX)] {
+            assert_eq!(unstamped(stamp(row, generation)), (row, generation));
+        }
     }
 }

@@ -1,247 +1,337 @@
-//! The rows of the catalogue, and the way a query takes through them.
+//! The rows of the catalogue: a key, the facts that decide who finds it, its words and its vector.
 //!
-//! The filter comes first and is the boundary: a row whose predicate is false takes no part in anything.
+//! A row keeps its number as long as its key is there, and the number of one that has gone is given again. It holds no
+//! lock: the engine changes it through `&mut` and searches it through `&`, so a search sees everything of one moment.
 
-use std::collections::HashMap;
-use std::panic::resume_unwind;
-use std::sync::Arc;
+mod graph;
+mod matrix;
+mod set;
+
+use std::collections::{HashSet, VecDeque};
 
 use half::f16;
+use hashbrown::HashTable;
 
-use crate::graph::{Graph, Stamp};
-use crate::matrix::{Matrix, to_single};
-
-/// Up to here the exact scan is quicker than a graph is worth: 20,000 rows take 0.8 ms, and 3 ms when they
-/// lie scattered among 100,000, against 8 ms for the query's embedding; recall 1. The graph of 100,000 takes
-/// 0.2 ms. (Release, `cargo run --release -p search --example measure`.)
-const EXACT_ROWS: usize = 20_000;
-
-/// The graph is asked when at least one row in so many is visible: rarer rows rarely are among the
-/// candidates, and the exact scan would have to follow anyway.
-const VISIBLE_SHARE: usize = 3;
-
-/// Candidates asked of the graph for each wanted result, since some of them will not be permitted.
-const OVER_FETCH: usize = 4;
-
-/// Threads of the exact scan of a big catalogue.
-const SCANNERS: usize = 2;
-
-/// Thresholds of the strategy; the tests lower them to walk every branch.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    pub(crate) exact_rows: usize,
-    pub(crate) visible_share: usize,
-    pub(crate) over_fetch: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { exact_rows: EXACT_ROWS, visible_share: VISIBLE_SHARE, over_fetch: OVER_FETCH }
-    }
-}
-
-/// Which way an answer came about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Route {
-    Exact,
-    ExactOnTwoThreads,
-    Graph,
-    /// The graph had too few permitted candidates, and the exact scan answered.
-    GraphThenExact,
-}
+use self::graph::Stamp;
+pub(crate) use self::graph::{Graph, GraphError};
+pub(crate) use self::matrix::{Matrix, to_half, to_single};
+pub(crate) use self::set::RowSet;
+use crate::lexical::{Analysis, Lexicon};
 
 /// SHA-256 of a text.
 pub type TextHash = [u8; 32];
 
-pub(crate) struct Row<F> {
-    pub(crate) key: Arc<str>,
-    pub(crate) text: TextHash,
-    pub(crate) facts: F,
-    stamp: Stamp,
+/// How many changes are remembered: who is further behind looks at every row.
+const REMEMBERED: usize = 4096;
+
+/// What a row has of a vector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Nothing,
+    /// The one of an earlier text, until the one of this text is there.
+    Earlier,
+    Current,
 }
 
-/// All rows, dense: row `i` has its facts in `rows[i]` and its vector in row `i` of the matrix.
-///
-/// It holds no lock: the engine changes it through `&mut` and searches it through `&`, so a search sees
-/// vector and facts of one moment.
+pub(crate) struct Row<F> {
+    pub(crate) key: Box<str>,
+    pub(crate) facts: F,
+    text: TextHash,
+    /// Of the fields that its words are from.
+    fields: u64,
+    generation: u32,
+    held: Held,
+}
+
 pub(crate) struct Rows<F> {
-    rows: Vec<Row<F>>,
+    rows: Vec<Option<Row<F>>>,
+    holes: Vec<u32>,
+    by_key: HashTable<u32>,
+    hasher: ahash::RandomState,
     matrix: Matrix,
-    by_key: HashMap<Arc<str>, usize>,
-    by_stamp: HashMap<Stamp, usize>,
-    next_stamp: Stamp,
+    lexicon: Lexicon,
     graph: Option<Graph>,
+    embedded: usize,
+    /// How many changes there have been, and the rows of the last ones.
+    version: u64,
+    changed: VecDeque<u32>,
 }
 
 impl<F> Rows<F> {
-    pub(crate) fn new(width: usize) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             rows: Vec::new(),
-            matrix: Matrix::new(width),
-            by_key: HashMap::new(),
-            by_stamp: HashMap::new(),
-            next_stamp: 0,
+            holes: Vec::new(),
+            by_key: HashTable::new(),
+            hasher: ahash::RandomState::new(),
+            matrix: Matrix::new(0),
+            lexicon: Lexicon::new(),
             graph: None,
+            embedded: 0,
+            version: 0,
+            changed: VecDeque::new(),
         }
     }
 
+    /// From now on there are vectors, of this length.
+    pub(crate) fn begin_vectors(&mut self, width: usize) {
+        self.matrix = Matrix::new(width);
+        self.graph = None;
+        self.embedded = 0;
+        if let Some(last) = self.rows.len().checked_sub(1) {
+            self.matrix.reach(last as u32);
+        }
+        self.rows.iter_mut().flatten().for_each(|row| row.held = Held::Nothing);
+    }
+
+    /// How many keys there are.
     pub(crate) fn len(&self) -> usize {
-        self.rows.len()
+        self.by_key.len()
     }
 
-    pub(crate) fn get(&self, key: &str) -> Option<(&Row<F>, &[f16])> {
-        self.by_key.get(key).map(|row| (&self.rows[*row], self.matrix.row(*row)))
+    /// How many of them have the vector of their text.
+    pub(crate) fn embedded(&self) -> usize {
+        self.embedded
     }
 
-    pub(crate) fn get_mut(&mut self, key: &str) -> Option<&mut Row<F>> {
-        self.by_key.get(key).map(|row| &mut self.rows[*row])
+    /// The rows that are there, rising.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (u32, &Row<F>)> {
+        self.rows.iter().enumerate().filter_map(|(at, row)| Some((at as u32, row.as_ref()?)))
     }
 
-    /// Hash of the text and vector of every row.
-    pub(crate) fn vectors(&self) -> impl Iterator<Item = (TextHash, &[f16])> {
-        self.rows.iter().enumerate().map(|(row, entry)| (entry.text, self.matrix.row(row)))
+    pub(crate) fn get(&self, row: u32) -> Option<&Row<F>> {
+        self.rows.get(row as usize)?.as_ref()
     }
 
-    /// The row of a key from now on.
-    pub(crate) fn insert(&mut self, key: &str, text: TextHash, vector: &[f16], facts: F) {
-        let stamp = self.next_stamp;
-        self.next_stamp += 1;
-        if let Some(&row) = self.by_key.get(key) {
-            let entry = &mut self.rows[row];
-            let old = std::mem::replace(&mut entry.stamp, stamp);
-            (entry.text, entry.facts) = (text, facts);
-            self.matrix.replace(row, vector);
-            self.by_stamp.remove(&old);
-            self.by_stamp.insert(stamp, row);
+    pub(crate) fn find(&self, key: &str) -> Option<u32> {
+        self.by_key.find(self.hasher.hash_one(key), |row| self.has_key(*row, key)).copied()
+    }
+
+    pub(crate) fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
+    pub(crate) fn matrix(&self) -> &Matrix {
+        &self.matrix
+    }
+
+    pub(crate) fn graph(&self) -> Option<&Graph> {
+        self.graph.as_ref()
+    }
+
+    /// How many changes there have been.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The rows that have changed since a version; none when that is not remembered any more.
+    pub(crate) fn changed_since(&self, version: u64) -> Option<impl Iterator<Item = u32>> {
+        let count = usize::try_from(self.version.checked_sub(version)?).ok()?;
+        let known = self.changed.len().checked_sub(count)?;
+        Some(self.changed.range(known..).copied())
+    }
+
+    /// Whether the words of a key are those of these fields.
+    pub(crate) fn has_fields(&self, key: &str, fields: u64) -> bool {
+        self.find(key).and_then(|row| self.get(row)).is_some_and(|row| row.fields == fields)
+    }
+
+    /// The row of a key from now on, with these facts and words; `words` is needed where the fields are others than
+    /// those it has.
+    pub(crate) fn put(&mut self, key: &str, text: TextHash, fields: u64, words: Option<&Analysis>, facts: F) {
+        let row = match self.find(key) {
+            Some(at) => {
+                let row = self.rows[at as usize].as_mut().expect("by_key names rows that are there");
+                row.facts = facts;
+                if row.text != text {
+                    row.text = text;
+                    if row.held == Held::Current {
+                        row.held = Held::Earlier;
+                        self.embedded -= 1;
+                    }
+                }
+                at
+            }
+            None => {
+                self.begin(Row { key: key.into(), facts, text, fields, generation: 0, held: Held::Nothing })
+            }
+        };
+        if let Some(words) = words {
+            self.lexicon.insert(row, words);
+            if let Some(entry) = self.rows[row as usize].as_mut() {
+                entry.fields = fields;
+            }
+        }
+        self.note(row);
+    }
+
+    fn begin(&mut self, mut row: Row<F>) -> u32 {
+        let at = self.holes.pop().unwrap_or_else(|| {
+            // By an eighth, not by doubling: a catalogue of a million rows has no half of it to spare.
+            if self.rows.len() == self.rows.capacity() {
+                self.rows.reserve_exact(self.rows.len() / 8 + 16);
+            }
+            self.rows.push(None);
+            (self.rows.len() - 1) as u32
+        });
+        self.matrix.reach(at);
+        // Whatever had this number before: what is still known of it is of another generation.
+        row.generation = self.version as u32;
+        let hash = self.hasher.hash_one(&*row.key);
+        self.rows[at as usize] = Some(row);
+        let (rows, hasher) = (&self.rows, &self.hasher);
+        self.by_key.insert_unique(hash, at, |row| hasher.hash_one(key_of(rows, *row)));
+        at
+    }
+
+    /// Changes the facts of a key; false when there is no such key.
+    pub(crate) fn set_facts(&mut self, key: &str, facts: F) -> bool {
+        let Some(at) = self.find(key) else { return false };
+        if let Some(row) = self.rows[at as usize].as_mut() {
+            row.facts = facts;
+        }
+        self.note(at);
+        true
+    }
+
+    /// Takes a key out; false when it was not there.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        let hash = self.hasher.hash_one(key);
+        let rows = &self.rows;
+        let Ok(entry) = self.by_key.find_entry(hash, |row| key_of(rows, *row) == key) else { return false };
+        let (at, _) = entry.remove();
+        self.forget_vector(at);
+        self.lexicon.remove(at);
+        self.rows[at as usize] = None;
+        self.holes.push(at);
+        self.note(at);
+        true
+    }
+
+    /// The text for which a key has no vector yet.
+    pub(crate) fn lacks(&self, key: &str) -> Option<TextHash> {
+        let row = self.get(self.find(key)?)?;
+        (row.held != Held::Current).then_some(row.text)
+    }
+
+    /// The keys without a vector of their text, with the hash of that.
+    pub(crate) fn lacking(&self) -> Vec<(Box<str>, TextHash)> {
+        let lacking = self.all().filter(|(_, row)| row.held != Held::Current);
+        lacking.map(|(_, row)| (row.key.clone(), row.text)).collect()
+    }
+
+    /// The vector of the text of a key from now on, if that is still its text.
+    pub(crate) fn set_vector(&mut self, key: &str, text: TextHash, vector: &[f16]) {
+        let Some(at) = self.find(key) else { return };
+        let Some(row) = self.rows[at as usize].as_mut().filter(|row| row.text == text) else { return };
+        if row.held == Held::Current {
+            return;
+        }
+        let (before, old) = (row.held, graph::stamp(at, row.generation));
+        row.held = Held::Current;
+        row.generation = row.generation.wrapping_add(1);
+        let new = graph::stamp(at, row.generation);
+        self.embedded += 1;
+        self.matrix.set(at, vector);
+        if before == Held::Earlier {
             self.tell_graph(|graph| graph.remove(old));
-        } else {
-            let key: Arc<str> = key.into();
-            let row = self.rows.len();
-            self.by_key.insert(Arc::clone(&key), row);
-            self.by_stamp.insert(stamp, row);
-            self.matrix.push(vector);
-            self.rows.push(Row { key, text, facts, stamp });
         }
-        self.tell_graph(|graph| graph.add(stamp, &to_single(vector)));
+        self.tell_graph(|graph| graph.add(new, &to_single(vector)));
+        self.note(at);
     }
 
-    /// Takes the row of a key out and returns it.
-    pub(crate) fn remove(&mut self, key: &str) -> Option<Row<F>> {
-        let row = self.by_key.remove(key)?;
-        let gone = self.rows.swap_remove(row);
-        self.matrix.swap_remove(row);
-        self.by_stamp.remove(&gone.stamp);
-        if let Some(moved) = self.rows.get(row) {
-            self.by_key.insert(Arc::clone(&moved.key), row);
-            self.by_stamp.insert(moved.stamp, row);
+    fn forget_vector(&mut self, at: u32) {
+        let Some(row) = self.get(at) else { return };
+        let (held, old) = (row.held, graph::stamp(at, row.generation));
+        if held == Held::Current {
+            self.embedded -= 1;
         }
-        self.tell_graph(|graph| graph.remove(gone.stamp));
-        Some(gone)
+        if held != Held::Nothing {
+            self.matrix.clear(at);
+            self.tell_graph(|graph| graph.remove(old));
+        }
     }
 
-    pub(crate) fn has_graph(&self) -> bool {
-        self.graph.is_some()
+    /// The vector of a key, and the hash of the text that it is of.
+    pub(crate) fn vector(&self, key: &str) -> Option<(TextHash, &[f16])> {
+        let at = self.find(key)?;
+        let row = self.get(at).filter(|row| row.held == Held::Current)?;
+        Some((row.text, self.matrix.row(at)))
     }
 
-    /// What a graph is built of, copied so that it can be built while the catalogue lives on.
+    /// All vectors, by the hashes of their texts.
+    pub(crate) fn vectors(&self) -> impl Iterator<Item = (TextHash, &[f16])> {
+        let current = self.all().filter(|(_, row)| row.held == Held::Current);
+        current.map(|(at, row)| (row.text, self.matrix.row(at)))
+    }
+
+    /// The hash of every text.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = TextHash> {
+        self.all().map(|(_, row)| row.text)
+    }
+
+    /// What a graph is built of, shared so that it can be built while the catalogue lives on.
     pub(crate) fn for_graph(&self) -> (Matrix, Vec<Stamp>) {
-        (self.matrix.clone(), self.rows.iter().map(|row| row.stamp).collect())
+        let held = self.all().filter(|(_, row)| row.held != Held::Nothing);
+        (self.matrix.clone(), held.map(|(at, row)| graph::stamp(at, row.generation)).collect())
     }
 
     /// Takes over a graph built of `stamps`, after catching up with what changed since.
     pub(crate) fn adopt(&mut self, graph: Graph, stamps: &[Stamp]) {
         self.graph = Some(graph);
-        for stamp in stamps.iter().filter(|stamp| !self.by_stamp.contains_key(stamp)).collect::<Vec<_>>() {
+        let built: HashSet<Stamp> = stamps.iter().copied().collect();
+        let (_, now) = self.for_graph();
+        let now: HashSet<Stamp> = now.into_iter().collect();
+        for stamp in built.difference(&now) {
             self.tell_graph(|graph| graph.remove(*stamp));
         }
-        // Stamps rise, so everything younger than the copy is above its highest.
-        let youngest = stamps.iter().max();
-        for row in 0..self.rows.len() {
-            let stamp = self.rows[row].stamp;
-            if youngest.is_none_or(|youngest| stamp > *youngest) {
-                let vector = to_single(self.matrix.row(row));
-                self.tell_graph(|graph| graph.add(stamp, &vector));
-            }
+        for stamp in now.difference(&built) {
+            let vector = to_single(self.matrix.row(graph::unstamped(*stamp).0));
+            self.tell_graph(|graph| graph.add(*stamp, &vector));
         }
     }
 
+    /// About `count` rows that the graph thinks near, nearest first.
+    pub(crate) fn near(&self, query: &[f32], count: usize) -> Option<Vec<u32>> {
+        let stamps = self.graph.as_ref()?.near(query, count);
+        let stamps = stamps.inspect_err(|cause| tracing::debug!(%cause, "the search graph did not answer"));
+        let rows = stamps.ok()?.into_iter().filter_map(|stamp| {
+            let (row, generation) = graph::unstamped(stamp);
+            self.get(row).filter(|row| row.generation == generation).map(|_| row)
+        });
+        Some(rows.collect())
+    }
+
     /// The graph is a cache: one that refuses a change is dropped, and exact scans answer.
-    fn tell_graph(&mut self, change: impl FnOnce(&mut Graph) -> Result<(), crate::graph::GraphError>) {
+    fn tell_graph(&mut self, change: impl FnOnce(&mut Graph) -> Result<(), GraphError>) {
         if let Some(Err(cause)) = self.graph.as_mut().map(change) {
             tracing::warn!(%cause, "the search graph is dropped; exact scans answer until it is built again");
             self.graph = None;
         }
     }
 
-    /// The `min(k, visible)` nearest permitted rows, falling cosine, ties by key.
-    pub(crate) fn nearest(
-        &self,
-        query: &[f32],
-        k: usize,
-        permitted: &impl Fn(&F) -> bool,
-        limits: &Limits,
-    ) -> (Vec<(&Row<F>, f32)>, Route) {
-        let visible: Vec<u32> = (0..self.rows.len())
-            .filter(|row| permitted(&self.rows[*row].facts))
-            .map(|row| row as u32)
-            .collect();
-        if visible.len() <= limits.exact_rows {
-            return (self.best(&visible, self.matrix.cosines(query, &visible), k), Route::Exact);
-        }
-        let mut route = Route::ExactOnTwoThreads;
-        if visible.len() * limits.visible_share >= self.rows.len()
-            && let Some(graph) = &self.graph
-        {
-            let count = k.saturating_mul(limits.over_fetch).min(self.rows.len());
-            let candidates = self.candidates(graph, query, count, permitted);
-            if candidates.len() >= k {
-                return (self.best(&candidates, self.matrix.cosines(query, &candidates), k), Route::Graph);
-            }
-            route = Route::GraphThenExact;
-        }
-        let parts = visible.chunks(visible.len().div_ceil(SCANNERS).max(1));
-        let matrix = &self.matrix;
-        let cosines = std::thread::scope(|scope| {
-            let scans: Vec<_> = parts.map(|part| scope.spawn(move || matrix.cosines(query, part))).collect();
-            scans
-                .into_iter()
-                .flat_map(|scan| scan.join().unwrap_or_else(|panic| resume_unwind(panic)))
-                .collect()
-        });
-        (self.best(&visible, cosines, k), route)
+    /// Bytes that rows and vectors take up, those of the facts' own and of the words left out.
+    pub(crate) fn bytes(&self) -> usize {
+        let keys: usize = self.all().map(|(_, row)| row.key.len()).sum();
+        self.rows.capacity() * size_of::<Option<Row<F>>>()
+            + keys
+            + self.by_key.allocation_size()
+            + self.matrix.bytes()
     }
 
-    /// Rows the graph thinks near, as far as they still exist and are permitted.
-    ///
-    /// The predicate is asked again for each: what leaves here was permitted by its own facts, whatever
-    /// the graph answers.
-    fn candidates(
-        &self,
-        graph: &Graph,
-        query: &[f32],
-        count: usize,
-        permitted: &impl Fn(&F) -> bool,
-    ) -> Vec<u32> {
-        let stamps = graph.near(query, count).unwrap_or_else(|cause| {
-            tracing::debug!(%cause, "the search graph did not answer");
-            Default::default()
-        });
-        let rows = stamps.iter().filter_map(|stamp| self.by_stamp.get(stamp).copied());
-        rows.filter(|row| permitted(&self.rows[*row].facts)).map(|row| row as u32).collect()
+    fn has_key(&self, row: u32, key: &str) -> bool {
+        key_of(&self.rows, row) == key
     }
 
-    /// The best `k` of some rows, of which the cosines are known.
-    fn best(&self, rows: &[u32], cosines: Vec<f32>, k: usize) -> Vec<(&Row<F>, f32)> {
-        let mut found: Vec<(&Row<F>, f32)> =
-            rows.iter().map(|row| &self.rows[*row as usize]).zip(cosines).collect();
-        let order =
-            |a: &(&Row<F>, f32), b: &(&Row<F>, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.key.cmp(&b.0.key));
-        if k < found.len() {
-            // Only the best are sorted; keys take part here too, or a tie at the edge would be decided by row.
-            found.select_nth_unstable_by(k, order);
-            found.truncate(k);
+    fn note(&mut self, row: u32) {
+        self.version += 1;
+        if self.changed.len() == REMEMBERED {
+            self.changed.pop_front();
         }
-        found.sort_unstable_by(order);
-        found
+        self.changed.push_back(row);
     }
+}
+
+fn key_of<F>(rows: &[Option<Row<F>>], row: u32) -> &str {
+    rows[row as usize].as_ref().map_or("", |row| &row.key)
 }

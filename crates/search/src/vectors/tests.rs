@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::HashedWords;
-use crate::matrix::to_half;
+use crate::rows::to_half;
 
 fn vectors() -> SavedVectors {
     let words = HashedWords::default();

@@ -24,51 +24,65 @@ fn text(number: usize) -> String {
 }
 
 fn low_limits() -> Limits {
-    Limits { exact_rows: 100, visible_share: 3, over_fetch: 4 }
+    Limits { exact_rows: 100, wanted_share: 3, over_fetch: 4 }
 }
 
 fn engine_of(count: usize) -> Engine<usize> {
-    let engine = Engine::with_limits(Arc::new(HashedWords::default()), low_limits());
+    let engine = engine_within(HashedWords::default(), low_limits());
     for number in 0..count {
-        engine.upsert(&format!("{number:04}"), &text(number), number).unwrap();
+        keep(&engine, &format!("{number:04}"), &text(number), number);
     }
+    engine.tend();
     engine
 }
 
 #[test]
 fn two_hundred_nearer_hidden_entries_take_no_place() {
-    let engine = Engine::new(Arc::new(HashedWords::default()));
+    let engine = engine_with(HashedWords::default());
     for number in 0..200 {
-        engine.upsert(&format!("hidden {number}"), "weather in Paris", false).unwrap();
+        keep(&engine, &format!("hidden {number}"), "weather in Paris", false);
     }
     for number in 0..7 {
-        engine.upsert(&format!("open {number}"), &format!("ledger {number}"), true).unwrap();
+        keep(&engine, &format!("open {number}"), &format!("ledger {number}"), true);
     }
     for (k, expected) in [(1, 1), (5, 5), (7, 7), (50, 7)] {
-        let hits = engine.nearest("weather in Paris", k, |open| *open).unwrap();
+        let hits = nearest(&engine, "weather in Paris", k, |open| *open);
         assert_eq!(hits.len(), expected);
         assert!(hits.iter().all(|hit| hit.key.starts_with("open")), "{hits:?}");
     }
 }
 
 /// The answer by the plainest possible means: everything, then the filter, then the first k.
-fn expected(engine: &Engine<usize>, query: &str, k: usize, permitted: impl Fn(usize) -> bool) -> Vec<Hit> {
-    let all = Limits { exact_rows: usize::MAX, ..low_limits() };
-    let query = engine.embed(query).unwrap();
+fn expected(
+    engine: &Engine<usize>,
+    query: &str,
+    k: usize,
+    permitted: impl Fn(usize) -> bool,
+) -> Vec<(String, u32)> {
+    let query = engine.embedder.get().unwrap().embed(query).unwrap();
     let state = engine.read();
-    let (found, _) = state.rows.nearest(&query, usize::MAX, &|_| true, &all);
-    let found = found.into_iter().filter(|(row, _)| permitted(row.facts)).take(k);
-    found.map(|(row, cosine)| Hit { key: row.key.to_string(), cosine }).collect()
+    let cosine = |at: u32| state.rows.matrix().cosines(&query, &[at])[0];
+    let all = state.rows.all().filter(|(_, row)| permitted(row.facts));
+    let mut all: Vec<(String, u32)> = all
+        .map(|(at, row)| (row.key.to_string(), (cosine(at).clamp(0.0, 1.0) * 1e4).round() as u32))
+        .collect();
+    all.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    all.truncate(k);
+    all
+}
+
+fn shown(hits: &[Hit]) -> Vec<(String, u32)> {
+    hits.iter().map(|hit| (hit.key.clone(), (hit.relevance * 1e4).round() as u32)).collect()
 }
 
 #[test]
 fn every_route_gives_the_same_answer() {
     type Permitted = Box<dyn Fn(usize) -> bool + Sync>;
     let engine = engine_of(600);
-    assert!(engine.read().rows.has_graph());
+    assert!(engine.read().rows.graph().is_some());
     // Hiding the nearest half leaves the graph no permitted candidate.
     let near = expected(&engine, &text(7), 300, |_| true);
-    let near: Vec<usize> = near.iter().map(|hit| hit.key.parse().unwrap()).collect();
+    let near: Vec<usize> = near.iter().map(|(key, _)| key.parse().unwrap()).collect();
     let cases: [(&str, Permitted, Route); 6] = [
         ("all", Box::new(|_| true), Route::Graph),
         ("every other", Box::new(|n| n % 2 == 0), Route::Graph),
@@ -78,20 +92,28 @@ fn every_route_gives_the_same_answer() {
         ("none", Box::new(|_| false), Route::Exact),
     ];
     for (name, permitted, route) in cases {
-        let question = engine.question(&text(7)).unwrap();
-        let (hits, taken) = engine.nearest_by(&question, 10, |n| permitted(*n));
+        let (hits, taken) = nearest_by(&engine, &text(7), 10, |n| permitted(*n));
         assert_eq!(taken, route, "{name}");
-        assert_eq!(hits, expected(&engine, &text(7), 10, &permitted), "{name}");
+        assert_eq!(shown(&hits), expected(&engine, &text(7), 10, &permitted), "{name}");
     }
+}
+
+/// What a graph leaves out depends on all entries there are.
+#[test]
+fn a_graph_is_for_those_from_whom_nothing_can_be_hidden() {
+    let engine = engine_of(600);
+    let scope = Scope { class: "some", permitted: &|_| true, open: false, filter: None };
+    let (_, route) = engine.search_by(&engine.question("music").unwrap(), &scope, 10, 0.0).unwrap();
+    assert_eq!(route, Route::ExactOnTwoThreads);
 }
 
 #[test]
 fn more_than_there_is_gives_all_there_is() {
     let engine = engine_of(300);
-    for k in [usize::MAX, 1000, 300] {
-        assert_eq!(engine.nearest("music", k, |_| true).unwrap().len(), 300);
+    for k in [usize::MAX / 4, 1000, 300] {
+        assert_eq!(nearest(&engine, "music", k, |_| true).len(), 300);
     }
-    assert_eq!(engine.nearest("music", usize::MAX, |n| *n < 150).unwrap().len(), 150);
+    assert_eq!(nearest(&engine, "music", 1000, |n| *n < 150).len(), 150);
 }
 
 #[test]
@@ -100,36 +122,52 @@ fn the_graph_follows_changes() {
     for number in 0..400 {
         match number % 4 {
             0 => assert!(engine.remove(&format!("{number:04}"))),
-            1 => engine.upsert(&format!("{number:04}"), &text(number + 5000), number).unwrap(),
+            1 => keep(&engine, &format!("{number:04}"), &text(number + 5000), number),
             _ => {}
         }
     }
     // Enough new rows to outgrow what the graph reserved.
     for number in 1000..1600 {
-        engine.upsert(&format!("{number:04}"), &text(number), number).unwrap();
+        keep(&engine, &format!("{number:04}"), &text(number), number);
     }
     let mut found = 0;
     for number in 0..100 {
         let query = text(number * 16);
-        let (hits, route) = engine.nearest_by(&engine.question(&query).unwrap(), 10, |_| true);
+        let (hits, route) = nearest_by(&engine, &query, 10, |_| true);
         assert_eq!(route, Route::Graph);
         assert_eq!(hits.len(), 10);
-        let exact = expected(&engine, &query, 10, |_| true);
-        found += exact.iter().filter(|hit| hits.contains(hit)).count();
+        let hits = shown(&hits);
+        found += expected(&engine, &query, 10, |_| true).iter().filter(|hit| hits.contains(hit)).count();
     }
     // The graph is approximate by design; what it finds carries exact cosines and current keys.
     assert!(found >= 950, "recall {found} of 1000");
 }
 
+/// Rows that share words are weighed even where the graph does not think them near.
+#[test]
+fn words_outweigh_the_graph() {
+    let engine = engine_of(600);
+    for number in 0..600 {
+        let (text, words) = (text(number), [Field { text: &text(number), weight: 1 }]);
+        engine.put(&format!("{number:04}"), &Text { embedded: &text, fields: &words }, number);
+    }
+    let fields = [Field { text: "zeppelin", weight: 3 }];
+    engine.put("far", &Text { embedded: "nothing like it at all", fields: &fields }, 9999);
+    engine.embed("far", "nothing like it at all").unwrap();
+    let (hits, route) = nearest_by(&engine, "zeppelin", 5, |_| true);
+    assert_eq!((route, hits[0].key.as_str()), (Route::Graph, "far"));
+}
+
 #[test]
 fn nothing_hidden_is_found_while_everything_changes() {
-    let engine = Engine::with_limits(Arc::new(HashedWords::default()), low_limits());
+    let engine = engine_within(HashedWords::default(), low_limits());
     let open = |number: usize| number.is_multiple_of(2);
     let key = |number: usize| format!("{} {number}", if open(number) { "open" } else { "hidden" });
     // Facts are the key's own number, so that a row whose parts came apart would show.
     for number in 0..300 {
-        engine.upsert(&key(number), &text(number), number).unwrap();
+        keep(&engine, &key(number), &text(number), number);
     }
+    engine.tend();
     let writing = AtomicUsize::new(2);
     std::thread::scope(|scope| {
         let (engine, writing) = (&engine, &writing);
@@ -138,22 +176,29 @@ fn nothing_hidden_is_found_while_everything_changes() {
                 for round in 0..10 {
                     for number in (writer..300).step_by(2 + round % 3) {
                         engine.remove(&key(number));
-                        engine.upsert(&key(number), &text(number + round), number).unwrap();
+                        keep(engine, &key(number), &text(number + round), number);
                         engine.set_facts(&key(number), number);
                     }
                 }
                 writing.fetch_sub(1, Ordering::Release);
             });
             scope.spawn(move || {
+                let scope = Scope {
+                    class: "open",
+                    permitted: &|n: &usize| open(*n),
+                    open: writer == 0,
+                    filter: None,
+                };
                 while writing.load(Ordering::Acquire) > 0 {
-                    for hit in engine.nearest(&text(writer), 20, |number| open(*number)).unwrap() {
+                    let question = engine.question(&text(writer)).unwrap();
+                    for hit in &engine.search(&question, &scope, 20, 0.0).unwrap().hits {
                         assert!(hit.key.starts_with("open"), "{hit:?}");
                     }
                 }
             });
         }
     });
-    assert_eq!(engine.nearest("music", 300, |number| open(*number)).unwrap().len(), 150);
+    assert_eq!(nearest(&engine, "music", 300, |number| open(*number)).len(), 150);
     for number in 0..300 {
         assert!(engine.remove(&key(number)), "{number}");
     }

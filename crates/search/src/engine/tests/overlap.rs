@@ -1,4 +1,4 @@
-//! Calls for one key that overlap: the one that began last wins, and closed beats open.
+//! What happens to a key while its text is being embedded.
 
 use super::*;
 
@@ -18,6 +18,9 @@ impl Embedder for Slow {
         }
         self.words.embed(text)
     }
+    fn knows(&self, _: &str) -> bool {
+        true
+    }
     fn dimensions(&self) -> usize {
         self.words.dimensions()
     }
@@ -26,7 +29,7 @@ impl Embedder for Slow {
     }
 }
 
-/// What happens while an upsert of "key" to a slow text, with these facts, is being embedded.
+/// What happens while "key" is being embedded with a slow text and these facts.
 fn during(
     before: &[&str],
     facts: bool,
@@ -36,23 +39,25 @@ fn during(
     let (begun, wait) = channel();
     let (tell, go_on) = channel();
     let slow = Slow { words: HashedWords::default(), begun: Mutex::new(begun), go_on: Mutex::new(go_on) };
-    let engine = Engine::new(Arc::new(slow));
+    let engine = engine_with(slow);
     for text in before {
-        engine.upsert("key", text, true).unwrap();
+        keep(&engine, "key", text, true);
     }
     std::thread::scope(|scope| {
-        let upsert = scope.spawn(|| engine.upsert("key", "slow text", facts));
+        let kept = scope.spawn(|| {
+            engine.put("key", &Text { embedded: "slow text", fields: &[] }, facts);
+            engine.embed("key", "slow text")
+        });
         wait.recv().unwrap();
         between(&engine);
         tell.send(verdict).unwrap();
-        assert_eq!(upsert.join().unwrap().is_ok(), verdict.is_ok());
+        assert_eq!(kept.join().unwrap().is_ok(), verdict.is_ok());
     });
-    assert!(engine.read().pending.is_empty());
     engine
 }
 
 fn open(engine: &Engine<bool>) -> usize {
-    engine.nearest("text", 9, |open| *open).unwrap().len()
+    nearest(engine, "text", 9, |open| *open).len()
 }
 
 #[test]
@@ -73,33 +78,12 @@ fn facts_set_meanwhile_hold() {
 
 #[test]
 fn the_newer_text_wins() {
-    // Also when the newer text is the one that is kept already.
+    // Also when the newer text is the one that was kept before.
     for before in [&[][..], &["new"]] {
-        let engine = during(before, true, Ok(()), |engine| engine.upsert("key", "new", true).unwrap());
-        assert!(engine.nearest("new", 1, |_| true).unwrap()[0].cosine > 0.999);
+        let engine = during(before, true, Ok(()), |engine| keep(engine, "key", "new", true));
+        assert!(nearest(&engine, "new", 1, |_| true)[0].semantic > 0.999);
+        assert_eq!(engine.progress(), Progress { entries: 1, embedded: 1 });
     }
-}
-
-#[test]
-fn the_newer_text_wins_when_the_older_ends_first() {
-    // The first to wait is the first to go on.
-    let (begun, wait) = channel();
-    let (tell, go_on) = channel();
-    let slow = Slow { words: HashedWords::default(), begun: Mutex::new(begun), go_on: Mutex::new(go_on) };
-    let engine = Engine::new(Arc::new(slow));
-    std::thread::scope(|scope| {
-        let upsert = |text| {
-            let engine = &engine;
-            scope.spawn(move || engine.upsert("key", text, true).unwrap());
-            wait.recv().unwrap();
-        };
-        upsert("slow older");
-        upsert("slow newer");
-        tell.send(Ok(())).unwrap();
-        tell.send(Ok(())).unwrap();
-    });
-    tell.send(Ok(())).unwrap();
-    assert!(engine.nearest("slow newer", 1, |_| true).unwrap()[0].cosine > 0.999);
 }
 
 #[test]
@@ -111,6 +95,9 @@ fn new_facts_hold_before_and_without_the_embedding() {
 }
 
 #[test]
-fn a_failed_first_embedding_leaves_nothing() {
-    assert!(during(&[], true, Err(()), |_| {}).is_empty());
+fn an_entry_that_cannot_be_embedded_has_no_vector_of_its_text() {
+    let engine = during(&[], true, Err(()), |_| {});
+    assert_eq!(engine.progress(), Progress { entries: 1, embedded: 0 });
+    assert!(engine.lacks("key", "slow text").is_some());
+    assert_eq!(engine.vector("key"), None, "and gives none to others");
 }

@@ -35,11 +35,15 @@ impl Embedder for Model {
 
 struct Question {
     id: String,
-    /// `paraphrase`, `exact`, `ordinary`, or `typo` of one of these.
+    /// One of `KINDS`.
     kind: String,
     text: String,
     right: HashMap<String, f64>,
 }
+
+/// The kinds of questions, and all of them but those with a typo.
+const KINDS: [&str; 7] =
+    ["all", "paraphrase", "exact", "ordinary", "paraphrase, a typo", "exact, a typo", "ordinary, a typo"];
 
 /// By what hits are in order.
 #[derive(Clone, Copy)]
@@ -80,10 +84,10 @@ fn main() {
     for (name, by) in [("cosine", By::Cosine), ("words", By::Words), ("one score", By::OneScore)] {
         for repairs in [false, true] {
             let mut sums: Vec<(&str, Sums)> =
-                ["all", "paraphrase", "exact", "ordinary", "typo"].map(|kind| (kind, Sums::default())).into();
+                KINDS.map(|kind| (kind, Sums::default())).into();
             for question in &questions {
                 let ranked = ranked(&plain, &spelling, question, by, repairs);
-                let is_typo = question.kind == "typo";
+                let is_typo = question.kind.ends_with("typo");
                 let counted = |kind: &str| kind == question.kind || (kind == "all" && !is_typo);
                 sums.iter_mut()
                     .filter(|(kind, _)| counted(kind))
@@ -176,10 +180,11 @@ fn questions() -> Vec<Question> {
     let set: Value = read("questions.json");
     let question = |told: &Value| {
         let right = told["right"].as_object().unwrap().iter();
-        let kind = if told["typo_of"].is_null() { told["third"].as_str().unwrap() } else { "typo" };
+        let third = told["third"].as_str().unwrap();
+        let kind = if told["typo_of"].is_null() { third.to_owned() } else { format!("{third}, a typo") };
         Question {
             id: told["id"].as_str().unwrap().to_owned(),
-            kind: kind.to_owned(),
+            kind,
             text: told["text"].as_str().unwrap().to_owned(),
             right: right.map(|(key, grade)| (key.clone(), grade.as_f64().unwrap())).collect(),
         }
@@ -206,7 +211,7 @@ fn fill(engine: &Engine<()>) {
         let card = card.as_object().unwrap().clone();
         let entry = ServerEntry::from_card(EntryPath::parse(path).unwrap(), card).unwrap();
         put(path, &text::of_server(&entry), text::words_of_server(&entry));
-        for tool in &entry.tools {
+        for tool in entry.tools.iter() {
             let key = format!("{path}#{}", tool.name);
             put(&key, &text::of_tool(&entry, tool), text::words_of_tool(&entry, tool));
         }

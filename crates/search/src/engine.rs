@@ -58,7 +58,8 @@ pub struct Hit {
     pub relevance: f64,
     /// Cosine of the question with it, 0 where that is negative or where there is no vector.
     pub semantic: f32,
-    /// How much of the question's words it has, 0 to 1.
+    /// How much it says that it has so many of the question's words, 0 to 1: the share of what they are worth, to the
+    /// power of 1.5.
     pub lexical: f32,
     /// The words of the question that it has.
     pub terms: Vec<String>,
@@ -348,7 +349,7 @@ impl<F> Engine<F> {
                 key: row.key.to_string(),
                 relevance: f64::from(scored.score) / 10_000.0,
                 semantic: scored.cosine.clamp(0.0, 1.0),
-                lexical: scored.share,
+                lexical: scored.lexical,
                 terms: words.map(|words| rows.lexicon().terms(words, scored.row)).unwrap_or_default(),
             })
         };

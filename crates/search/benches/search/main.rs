@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use search::{Embedder, Engine, Question};
 
 #[path = "../../src/rows/matrix.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, unused_imports)]
 mod matrix;
 #[path = "../../tests/synthetic/mod.rs"]
 mod synthetic;
@@ -85,7 +85,7 @@ fn measure(engine: &Engine<usize>, vectors: &Matrix, entries: usize, name: &str,
     let bare = |(_, vector): &(Arc<Question>, Vec<f32>)| drop(black_box(vectors.cosines(vector, &rows)));
     // Each number of wanted hits is another request: none of them was answered before.
     let mut wanted = HITS;
-    let mut search = |(question, _): &(Arc<Question>, Vec<f32>), k: usize| {
+    let search = |(question, _): &(Arc<Question>, Vec<f32>), k: usize| {
         let found = engine.search(question, &scope, k, 0.0).unwrap();
         assert_eq!(found.hits.len(), k.min(rows.len()));
     };

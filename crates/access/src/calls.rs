@@ -43,6 +43,12 @@ impl Policy {
         !self.calls(scopes, server).names_nothing()
     }
 
+    /// Whether every tool of every MCP server may be called.
+    pub fn may_call_every_tool(&self, scopes: &ScopeSet) -> bool {
+        let sections = scopes.iter().filter_map(|scope| self.sections.get(scope));
+        sections.flat_map(|section| &section.servers).any(ServerGrant::is_for_every_tool)
+    }
+
     /// [`Calls::may`], for one decision.
     pub fn may_call(&self, scopes: &ScopeSet, server: &str, method: &str, tool: Option<&str>) -> bool {
         self.calls(scopes, server).may(method, tool)

@@ -111,6 +111,14 @@ impl View<'_> {
         })
     }
 
+    /// Whether there can be no entry, wherever it lives and whomever it is restricted to, that is not seen.
+    pub fn sees_everything(&self) -> bool {
+        let reaches = |grants: &Grants| grants.reach_all(self.action);
+        let is_on_all =
+            |(tier, refined): &(&Grants, Option<&Grants>)| reaches(tier) && refined.is_none_or(reaches);
+        self.admin && self.tiers.iter().any(is_on_all)
+    }
+
     fn decide(&self, resource: &Resource) -> Result<Permit, Denied> {
         self.decide_quietly(resource)?;
         Ok(Permit {

@@ -62,10 +62,14 @@ impl Grants {
         self.0.get(&action).is_some_and(|rules| !rules.is_empty())
     }
 
+    /// Whether a permission reaches `all`.
+    pub(crate) fn reach_all(&self, action: Action) -> bool {
+        self.0.get(&action).is_some_and(|rules| rules.iter().any(|rule| rule.pattern == Pattern::All))
+    }
+
     /// Whether all five agent permissions reach `all`.
     pub(crate) fn are_admin(&self) -> bool {
-        let on_all = |rules: &Vec<Rule>| rules.iter().any(|rule| rule.pattern == Pattern::All);
-        Action::AGENT.iter().all(|action| self.0.get(action).is_some_and(on_all))
+        Action::AGENT.iter().all(|action| self.reach_all(*action))
     }
 
     /// Every agent permission on `all`: what `a2a-agent-admin` means unless the file says otherwise.
@@ -133,6 +137,11 @@ pub(crate) const TOOLS_CALL: &str = "tools/call";
 impl ServerGrant {
     pub(crate) fn reaches(&self, server: &str) -> bool {
         self.server.as_deref().is_none_or(|named| named == server)
+    }
+
+    /// Whether it allows every tool of every server to be called.
+    pub(crate) fn is_for_every_tool(&self) -> bool {
+        self.server.is_none() && self.tools.any && self.methods.has(TOOLS_CALL)
     }
 
     /// Whether the entry, which must reach the server, allows a method, and for `tools/call` the tool. A

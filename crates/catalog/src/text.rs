@@ -1,4 +1,7 @@
-//! What search embeds: the guide's recipe, so that its measured behaviour holds.
+//! What search reads of an entry: the text that it embeds, by the guide's recipe, so that its measured behaviour holds,
+//! and the fields whose words it looks for (design page "search", "Ranking").
+
+use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -41,6 +44,50 @@ pub fn of_tool(server: &ServerEntry, tool: &Tool) -> String {
     text.push_str("\nServer: ");
     text.push_str(&server.name);
     text
+}
+
+/// A text whose words are looked for, and how much they count there.
+pub type Weighed<'a> = (u8, Cow<'a, str>);
+
+/// How much words count in a name; in a tag, a skill's name or a path; and everywhere else.
+const NAME: u8 = 3;
+const LABEL: u8 = 2;
+const PROSE: u8 = 1;
+
+/// The fields of an agent.
+pub fn words_of_agent(entry: &AgentEntry) -> Vec<Weighed<'_>> {
+    let mut fields = vec![weighed(NAME, &entry.name), weighed(LABEL, entry.path.as_str())];
+    fields.extend(entry.tags.iter().map(|tag| weighed(LABEL, tag)));
+    for skill in &entry.skills {
+        fields.push(weighed(LABEL, &skill.name));
+        fields.push(weighed(LABEL, &skill.id));
+        fields.extend(skill.tags.iter().map(|tag| weighed(LABEL, tag)));
+        fields.push(weighed(PROSE, &skill.description));
+    }
+    fields.push(weighed(PROSE, &entry.description));
+    fields.extend(entry.provider.iter().map(|provider| weighed(PROSE, &provider.organization)));
+    fields
+}
+
+/// The fields of an MCP server; not those of its tools, for the reason that stands at [`of_server`].
+pub fn words_of_server(entry: &ServerEntry) -> Vec<Weighed<'_>> {
+    let mut fields = vec![weighed(NAME, &entry.name), weighed(LABEL, entry.path.as_str())];
+    fields.extend(entry.tags.iter().map(|tag| weighed(LABEL, tag)));
+    fields.push(weighed(PROSE, &entry.description));
+    fields
+}
+
+/// The fields of a tool of an MCP server.
+pub fn words_of_tool<'a>(server: &'a ServerEntry, tool: &'a Tool) -> Vec<Weighed<'a>> {
+    let mut fields = vec![weighed(NAME, &tool.name)];
+    fields.push(weighed(PROSE, &server.name));
+    fields.extend(inputs(tool).into_iter().map(|input| (PROSE, input.into())));
+    fields.push(weighed(PROSE, &tool.description));
+    fields
+}
+
+fn weighed(weight: u8, text: &str) -> Weighed<'_> {
+    (weight, text.into())
 }
 
 /// The words of a name that programs use: `getURLForUser_id` is "get URL for user id".
@@ -133,6 +180,37 @@ mod tests {
                  Server: Current Time",
                 "Name: ping\nDescription: Nothing\nServer: Current Time",
             ]
+        );
+        let told = |fields: Vec<Weighed<'_>>| {
+            fields.iter().map(|(weight, text)| format!("{weight} {text}")).collect::<Vec<_>>().join("; ")
+        };
+        assert_eq!(
+            told(words_of_server(&entry)),
+            "3 Current Time; 2 /currenttime; 2 clock; 2 tz; 1 Tells the time"
+        );
+        let tools: Vec<String> = entry.tools.iter().map(|tool| told(words_of_tool(&entry, tool))).collect();
+        assert_eq!(
+            tools,
+            [
+                "3 currentTime; 1 Current Time; 1 tz_name; 1 format; 1 The time somewhere",
+                "3 ping; 1 Current Time; 1 Nothing",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_word_of_an_agent_counts_once_and_where_it_stands() {
+        let card = json!({"name": "Reviewer", "description": "Reads code", "url": "https://a.example.com",
+            "tags": ["python"], "provider": {"organization": "Acme"}, "skills": [
+                {"id": "sec-scan", "name": "Scan", "description": "Finds holes", "tags": ["owasp"]}]});
+        let Value::Object(card) = card else { unreachable!("an object") };
+        let entry = AgentEntry::from_card(EntryPath::parse("/team/reviewer").expect("a path"), card)
+            .expect("an agent");
+        let fields: Vec<String> =
+            words_of_agent(&entry).iter().map(|(weight, text)| format!("{weight} {text}")).collect();
+        assert_eq!(
+            fields.join("; "),
+            "3 Reviewer; 2 /team/reviewer; 2 python; 2 Scan; 2 sec-scan; 2 owasp; 1 Finds holes; 1 Reads code; 1 Acme"
         );
     }
 }

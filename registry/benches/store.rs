@@ -311,6 +311,10 @@ impl Mixed {
 }
 
 impl Embedder for Mixed {
+    fn knows(&self, word: &str) -> bool {
+        self.model.knows(word)
+    }
+
     fn dimensions(&self) -> usize {
         self.model.dimensions()
     }

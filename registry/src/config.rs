@@ -16,7 +16,7 @@ use url::Url;
 
 use crate::agents::EndpointRules;
 use crate::keyring::KeyFile;
-use crate::operator::StoreCommand;
+use crate::operator::{IndexCommand, StoreCommand};
 use crate::storage::{Storage, StorageOptions};
 use crate::{Gateway, MAX_BODY, UpstreamRules};
 
@@ -33,7 +33,7 @@ pub struct Options {
     /// Address to serve on; port 0 takes a free one.
     #[arg(long, env = "REGISTRY_LISTEN", default_value = "127.0.0.1:7860")]
     listen: String,
-    /// Address for the operator: /live, /metrics. Keep it off the network; none when left out.
+    /// Address for the operator: /live, /metrics, /index/check. Keep it off the network; none when left out.
     #[arg(long, env = "REGISTRY_ADMIN_LISTEN")]
     admin_listen: Option<String>,
     /// Unix socket to serve on as well (mode 0660): what the gateway should use on one host.
@@ -97,16 +97,16 @@ pub struct Options {
     verify_private: bool,
     /// Folder with the model's config.json, tokenizer.json and model.safetensors. Without it the
     /// model comes from the hub's cache, then from the hub.
-    #[arg(long, env = "REGISTRY_MODEL")]
+    #[arg(long, global = true, env = "REGISTRY_MODEL")]
     model: Option<PathBuf>,
     /// The model on the hub.
-    #[arg(long, env = "REGISTRY_MODEL_REPOSITORY", default_value = DEFAULT_REPOSITORY)]
+    #[arg(long, global = true, env = "REGISTRY_MODEL_REPOSITORY", default_value = DEFAULT_REPOSITORY)]
     model_repository: String,
     /// The commit of the model on the hub.
-    #[arg(long, env = "REGISTRY_MODEL_REVISION", default_value = DEFAULT_REVISION)]
+    #[arg(long, global = true, env = "REGISTRY_MODEL_REVISION", default_value = DEFAULT_REVISION)]
     model_revision: String,
     /// Never ask the hub.
-    #[arg(long, env = "HF_HUB_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "HF_HUB_OFFLINE", value_parser = clap::builder::FalseyValueParser::new())]
     offline: bool,
     /// Where to write {"url", "socket"} once requests are served.
     #[arg(long, env = "REGISTRY_READY_FILE")]
@@ -125,6 +125,9 @@ pub enum Command {
     /// Look at the kept state, or put it in order; the registry must be stopped.
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Look at what search keeps beside the state; the registry must be stopped.
+    #[command(subcommand)]
+    Index(IndexCommand),
     /// Make or change the tables of the database, for --store postgres.
     Migrate,
 }
@@ -133,13 +136,8 @@ impl Command {
     /// Does it, and prints what came of it.
     pub fn run(&self, options: &Options) -> ExitCode {
         match self {
-            Command::Store(command) => match options.storage() {
-                Ok(storage) => command.run(storage, options.rules()),
-                Err(faults) => {
-                    faults.iter().for_each(|fault| eprintln!("registry: {fault}"));
-                    ExitCode::from(2)
-                }
-            },
+            Command::Store(command) => options.on_storage(|storage| command.run(storage, options.rules())),
+            Command::Index(command) => options.on_storage(|storage| command.run(storage, &options.model())),
             Command::Migrate => match options.storage.migrate() {
                 Ok(()) => {
                     println!("registry: the tables are ready");
@@ -163,6 +161,27 @@ impl Options {
         }
         let storage = self.storage.chosen(&self.state, &mut faults);
         storage.filter(|_| faults.is_empty()).ok_or(faults)
+    }
+
+    fn on_storage(&self, act: impl FnOnce(Storage) -> ExitCode) -> ExitCode {
+        self.storage().map_or_else(
+            |faults| {
+                faults.iter().for_each(|fault| eprintln!("registry: {fault}"));
+                ExitCode::from(2)
+            },
+            act,
+        )
+    }
+
+    /// Where the model is.
+    fn model(&self) -> ModelSource {
+        ModelSource {
+            local: self.model.clone(),
+            repository: self.model_repository.clone(),
+            revision: self.model_revision.clone(),
+            cache: None,
+            offline: self.offline,
+        }
     }
 
     /// What is loosened about cards.
@@ -282,13 +301,7 @@ impl Config {
                     tools_interval: Duration::from_secs(options.tools_interval.into()),
                     rules: options.rules(),
                     endpoints: EndpointRules { allow_private: options.verify_private },
-                    model: ModelSource {
-                        local: options.model.clone(),
-                        repository: options.model_repository.clone(),
-                        revision: options.model_revision.clone(),
-                        cache: None,
-                        offline: options.offline,
-                    },
+                    model: options.model(),
                 })
             }
             _ => Err(faults),

@@ -16,7 +16,7 @@ pub(crate) struct System(pub(crate) Arc<App>);
 impl System {
     /// How the registry is doing
     ///
-    /// Public. 200 as long as the registry answers; `search` says whether semantic search works.
+    /// Public. 200 as long as the registry answers; `search` says whether meaning is searched, or words alone.
     #[oai(path = "/health", method = "get", operation_id = "health", tag = "Tag::System")]
     async fn health(&self) -> HealthAnswer {
         HealthAnswer::Health(Json(Health::of(&self.0)))
@@ -68,14 +68,19 @@ struct StoreHealth {
     stale: bool,
 }
 
-/// Whether semantic search works.
+/// How far the search is. Words are searched in every state.
 #[derive(Object)]
 #[oai(skip_serializing_if_is_none)]
 struct SearchHealth {
-    /// `ready`, `loading` or `unavailable`.
+    /// `ready`: by meaning and words. `building`: the same, while the meaning of some entries is being worked out.
+    /// `loading`: the model is being loaded. `unavailable`: there is no model.
     state: String,
-    /// Why it is unavailable, and what helps.
+    /// Why it is unavailable, and what helps; or why everything is being built anew.
     reason: Option<String>,
+    /// How many agents, MCP servers and tools can be found.
+    entries: u32,
+    /// How many of them are found by their meaning, too.
+    embedded: u32,
 }
 
 /// Whether callers can be recognised.
@@ -106,7 +111,12 @@ impl Health {
                 lag_seconds: store.lag.as_millis() as f64 / 1000.0,
                 stale: app.is_too_old(&store),
             },
-            search: SearchHealth { state: search.state.to_owned(), reason: search.reason },
+            search: SearchHealth {
+                state: search.state.to_owned(),
+                reason: search.reason,
+                entries: u32::try_from(search.progress.entries).unwrap_or(u32::MAX),
+                embedded: u32::try_from(search.progress.embedded).unwrap_or(u32::MAX),
+            },
             identity_keys: KeysHealth {
                 keys: u32::try_from(keys.keys).unwrap_or(u32::MAX),
                 stale: keys.fault.is_some(),

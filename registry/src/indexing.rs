@@ -1,10 +1,15 @@
 //! Keeps the search index equal to the stores of agents and MCP servers.
 //!
 //! The index is never the truth: it follows the stores one path at a time, a failure is
-//! logged and caught up by the next sweep, and it can be deleted at any time.
+//! logged and caught up by the next sweep, and it can be deleted at any time. It answers from the first moment on: by
+//! words while there is no model, and by words and meaning as far as vectors have been made.
 
+mod asked;
+mod building;
+mod check;
 mod document;
 mod key;
+mod narrow;
 mod others;
 mod shared;
 mod sight;
@@ -12,23 +17,27 @@ mod upkeep;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use catalog::{AgentEntry, EntryPath, ServerEntry};
-use search::{Bert, Embedder, Engine, ModelSource, SavedVectors, VectorsError};
+use search::{Bert, Embedder, Engine, ModelSource, Progress};
 use store::EntryStore;
 use tokio::sync::Semaphore;
 
-use self::document::Facts;
 use self::key::Place;
-use crate::identity::Caller;
+use self::upkeep::hashes;
 
+pub(crate) use self::asked::{Found, Hit, Score, Wanted};
+pub use self::check::Checked;
+pub(crate) use self::document::Document;
 pub(crate) use self::key::{Key, Kind};
+pub(crate) use self::narrow::Narrow;
 pub use self::shared::SharedVectors;
 pub(crate) use self::sight::Sight;
+pub(crate) use self::upkeep::documents;
 
 /// How often everything is compared with the store, and changed vectors are saved.
 const SWEEP: Duration = Duration::from_secs(30);
@@ -38,10 +47,15 @@ const RETRY: Duration = Duration::from_secs(60);
 /// entry never comes last.
 const LANES: usize = 64;
 
-/// Whether meaning can be searched.
-enum State {
+/// How far the search is.
+enum Phase {
+    /// There is no model yet: words are searched.
     Loading,
-    Ready(Arc<Engine<Facts>>),
+    /// Vectors are being made; why all of them, if those of the last run are of no use.
+    Building(Option<String>),
+    /// Everything has its vector.
+    Ready,
+    /// There is no model, and why: words are searched.
     Off(String),
 }
 
@@ -49,29 +63,13 @@ enum State {
 pub(crate) struct Report {
     pub(crate) state: &'static str,
     pub(crate) reason: Option<String>,
-}
-
-/// What a question is asked of, and how much is wanted.
-#[derive(Default)]
-pub(crate) struct Wanted {
-    pub(crate) kinds: Vec<Kind>,
-    /// How many hits over all these kinds.
-    pub(crate) most: usize,
-    /// The paths of the only agents that count, if not all do.
-    pub(crate) agents: Option<HashSet<String>>,
-}
-
-/// Something that fits a question.
-pub(crate) struct Hit {
-    pub(crate) key: Key,
-    /// -1 to 1.
-    pub(crate) cosine: f32,
+    pub(crate) progress: Progress,
 }
 
 /// What the index holds of a place.
 struct Indexed {
-    /// The entity tag of the entry; none when something of it is missing.
-    etag: Option<String>,
+    /// The entity tag of the entry.
+    etag: String,
     keys: HashSet<Key>,
 }
 
@@ -82,23 +80,37 @@ pub struct Index(Arc<Inner>);
 struct Inner {
     agents: Arc<dyn EntryStore<AgentEntry>>,
     servers: Arc<dyn EntryStore<ServerEntry>>,
-    state: ArcSwap<State>,
+    engine: Engine<Document>,
+    phase: ArcSwap<Phase>,
     /// What is there of each place.
     indexed: Mutex<HashMap<Place, Indexed>>,
     lanes: [Mutex<()>; LANES],
     hasher: ahash::RandomState,
     /// Embedding is pure computing: more at a time than there are cores only waits.
     cores: Arc<Semaphore>,
-    /// Servers are indexed one after the other.
+    /// Servers' vectors are made one server after the other.
     servers_turn: Semaphore,
     vectors: Option<PathBuf>,
+    saving: Mutex<()>,
     /// Where other replicas' vectors are.
     shared: Option<SharedVectors>,
     unsaved: AtomicBool,
+    /// How many places are having vectors made.
+    due: Arc<AtomicUsize>,
+}
+
+/// Some place's vectors, until they are made.
+struct Due(Arc<AtomicUsize>);
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Index {
-    /// An index that is still without a model; vectors are kept in the file `vectors`.
+    /// An index that finds by words what these stores hold, and is still without a model; vectors are kept in the
+    /// file `vectors`.
     pub fn new(
         agents: Arc<dyn EntryStore<AgentEntry>>,
         servers: Arc<dyn EntryStore<ServerEntry>>,
@@ -123,22 +135,27 @@ impl Index {
         shared: Option<SharedVectors>,
     ) -> Index {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Index(Arc::new(Inner {
+        let inner = Inner {
             agents,
             servers,
-            state: ArcSwap::from_pointee(State::Loading),
+            engine: Engine::new(),
+            phase: ArcSwap::from_pointee(Phase::Loading),
             indexed: Mutex::default(),
             lanes: std::array::from_fn(|_| Mutex::default()),
             hasher: ahash::RandomState::new(),
             cores: Arc::new(Semaphore::new(cores)),
             servers_turn: Semaphore::new(1),
             vectors,
+            saving: Mutex::default(),
             shared,
             unsaved: AtomicBool::new(false),
-        }))
+            due: Arc::default(),
+        };
+        inner.fill();
+        Index(Arc::new(inner))
     }
 
-    /// Finds and loads the model, builds the index, and then keeps sweeping. Runs until
+    /// Finds and loads the model, brings the vectors, and then keeps sweeping. Runs until
     /// its task is dropped; the registry serves meanwhile.
     pub async fn run(self, source: ModelSource) {
         loop {
@@ -156,49 +173,36 @@ impl Index {
                 Err(reason) => self.turn_off(&reason),
             }
             tokio::time::sleep(RETRY).await;
+            self.swept().await;
         }
         loop {
             tokio::time::sleep(SWEEP).await;
-            let index = self.clone();
-            let swept = tokio::task::spawn_blocking(move || {
-                index.0.sweep();
-                index.save();
-            });
-            if let Err(panic) = swept.await {
-                tracing::error!(%panic, "a sweep of the index failed");
-            }
+            self.swept().await;
         }
     }
 
-    /// Builds the index with this embedder and makes it ready; blocks while it embeds.
+    async fn swept(&self) {
+        let index = self.clone();
+        let swept = tokio::task::spawn_blocking(move || {
+            single_threaded();
+            index.0.sweep();
+            index.save();
+        });
+        if let Err(panic) = swept.await {
+            tracing::error!(%panic, "a sweep of the index failed");
+        }
+    }
+
+    /// Takes this embedder and brings every vector there should be; blocks while it embeds, and everything is
+    /// found by words meanwhile. A second embedder is none.
     pub fn build(&self, embedder: Arc<dyn Embedder>) {
-        let engine = Engine::new(embedder.clone());
-        if let Some(file) = &self.0.vectors {
-            match SavedVectors::read(file, embedder.as_ref()).and_then(|saved| engine.warm(saved)) {
-                Ok(()) | Err(VectorsError::Absent(_)) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "saved vectors are not used; every text is embedded again");
-                }
-            }
-        }
-        let engine = Arc::new(engine);
-        self.0.borrow(&engine);
-        self.0.fill(&engine);
-        self.0.state.store(Arc::new(State::Ready(engine.clone())));
-        // What was written while the index was being filled was followed by nobody.
-        self.0.sweep();
-        engine.cool();
-        if let Some(shared) = &self.0.shared {
-            shared.keep_only(engine.fingerprint(), engine.texts());
-        }
-        tracing::info!(entries = engine.len(), "semantic search is ready");
-        self.save();
+        self.0.build(embedder);
     }
 
-    /// Says that there is no search, and why.
+    /// Says that there is no model, and why.
     pub fn turn_off(&self, reason: &str) {
-        tracing::warn!(reason, "semantic search is off; everything else works");
-        self.0.state.store(Arc::new(State::Off(reason.to_owned())));
+        tracing::warn!(reason, "search goes by words alone; everything else works");
+        self.0.phase.store(Arc::new(Phase::Off(reason.to_owned())));
     }
 
     /// Brings the index to the store's state of one agent, before the write is answered: who has registered
@@ -213,82 +217,59 @@ impl Index {
     }
 
     async fn follow_place(&self, place: Place) {
-        if !matches!(**self.0.state.load(), State::Ready(_)) {
-            return;
-        }
-        // A server may have very many tools: one is done after the other, so that searches have a core.
-        let _turn = match &place {
-            Place::Server(_) => self.0.servers_turn.acquire().await.ok(),
-            Place::Agent(_) => None,
-        };
-        let inner = self.0.clone();
-        if let Err(cause) = self.0.compute(move || inner.follow(&place)).await {
+        let index = self.clone();
+        // In a task of its own: a caller who hangs up leaves no vector behind that is not made.
+        let followed = tokio::spawn(async move { index.bring(place).await }).await;
+        if let Err(cause) = followed.map_err(|panic| panic.to_string()).flatten() {
             tracing::error!(cause, "an entry could not be indexed; the next sweep tries again");
         }
     }
 
-    /// What is most like the text among what the caller may see and what is enabled, for each of these wants,
-    /// best first. The text is embedded once.
-    pub(crate) async fn nearest(
-        &self,
-        caller: &Caller,
-        text: &str,
-        wants: Vec<Wanted>,
-    ) -> Result<Vec<Vec<Hit>>, &'static str> {
-        let engine = match &**self.0.state.load() {
-            State::Ready(engine) => engine.clone(),
-            State::Loading => return Err("the model is being loaded"),
-            State::Off(_) => return Err("there is no model; /health says why"),
+    async fn bring(&self, place: Place) -> Result<(), String> {
+        let _due = self.0.begin();
+        let (inner, at) = (self.0.clone(), place.clone());
+        let lacking = self.0.compute(move || inner.put(&at)).await?;
+        if lacking.is_empty() || !self.0.engine.has_model() {
+            return Ok(());
+        }
+        // A server may have very many tools: one is done after the other, and searches have a core between any two.
+        let _turn = match &place {
+            Place::Server(_) => self.0.servers_turn.acquire().await.ok(),
+            Place::Agent(_) => None,
         };
-        let (inner, caller, text) = (self.0.clone(), caller.clone(), text.to_owned());
-        let searched = self.0.compute(move || {
-            let question = engine.question(&text)?;
-            let servers = inner.servers.catalogue();
-            let sight = Sight::new(&caller, &servers);
-            let hits = |wanted: &Wanted| {
-                let found = engine
-                    .nearest_to(&question, wanted.most, |facts| wanted.admits(facts) && sight.sees(facts));
-                let hit =
-                    |found: search::Hit| Some(Hit { key: Key::read(&found.key)?, cosine: found.cosine });
-                found.into_iter().filter_map(hit).collect()
-            };
-            Ok(wants.iter().map(hits).collect())
-        });
-        let failed = |cause: String| {
-            tracing::error!(cause, "a search failed");
-            "the question could not be read; the log has the cause"
-        };
-        searched.await.map_err(failed)?.map_err(|error: search::SearchError| failed(error.to_string()))
+        let (inner, texts) = (self.0.clone(), hashes(&lacking));
+        let lacking = self.0.compute(move || inner.borrowed(&place, lacking)).await?;
+        for (document, _) in lacking {
+            let inner = self.0.clone();
+            self.0.compute(move || inner.make(&document)).await?;
+        }
+        self.0.give_back(&texts);
+        Ok(())
+    }
+
+    /// Brings words, and who may find what, to the stores' state of where these are. Who has written there brings
+    /// the vectors.
+    pub(crate) async fn catch_up(&self, keys: &[Key]) {
+        let (inner, places) = (self.0.clone(), keys.iter().map(Place::from).collect::<HashSet<_>>());
+        let caught_up = self.0.compute(move || places.iter().for_each(|place| drop(inner.put(place))));
+        if let Err(cause) = caught_up.await {
+            tracing::error!(cause, "an entry could not be indexed; the next sweep tries again");
+        }
     }
 
     pub(crate) fn report(&self) -> Report {
-        match &**self.0.state.load() {
-            State::Ready(_) => Report { state: "ready", reason: None },
-            State::Loading => Report { state: "loading", reason: None },
-            State::Off(reason) => Report { state: "unavailable", reason: Some(reason.clone()) },
-        }
+        let (state, reason) = match &**self.0.phase.load() {
+            Phase::Ready => ("ready", None),
+            Phase::Building(reason) => ("building", reason.clone()),
+            Phase::Loading => ("loading", None),
+            Phase::Off(reason) => ("unavailable", Some(reason.clone())),
+        };
+        Report { state, reason, progress: self.0.engine.progress() }
     }
 
     /// Saves vectors that are not on the disk yet, so that a restart embeds nothing.
     pub fn save(&self) {
-        let (Some(file), State::Ready(engine)) = (&self.0.vectors, &**self.0.state.load()) else { return };
-        if self.0.unsaved.swap(false, Ordering::AcqRel)
-            && let Err(error) = engine.save(file)
-        {
-            self.0.unsaved.store(true, Ordering::Release);
-            tracing::warn!(%error, "vectors are not saved; a restart will embed again");
-        }
-    }
-}
-
-impl Wanted {
-    /// Whether something counts at all, whoever asks.
-    fn admits(&self, facts: &Facts) -> bool {
-        let named = |paths: &HashSet<String>| match facts {
-            Facts::Agent { resource, .. } => paths.contains(resource.path()),
-            Facts::Server { .. } | Facts::Tool { .. } => true,
-        };
-        self.kinds.contains(&facts.kind()) && self.agents.as_ref().is_none_or(named)
+        self.0.save();
     }
 }
 
@@ -318,5 +299,16 @@ impl Inner {
 
     fn indexed(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Indexed>> {
         self.indexed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Some vectors are going to be made.
+    fn begin(&self) -> Due {
+        self.due.fetch_add(1, Ordering::AcqRel);
+        Due(self.due.clone())
+    }
+
+    /// How many places are having vectors made.
+    fn due(&self) -> usize {
+        self.due.load(Ordering::Acquire)
     }
 }

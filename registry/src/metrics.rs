@@ -52,7 +52,8 @@ pub(crate) fn text(app: &App) -> String {
         remapped,
     );
     let store = app.stores();
-    let states: [(&str, &str, u64); 11] = [
+    let search = app.index.report();
+    let states: [(&str, &str, u64); 13] = [
         ("agents", "Registered agents", app.store.catalogue().len() as u64),
         ("servers", "Registered MCP servers", app.servers.catalogue().len() as u64),
         ("store_writable", "1 while changes can be kept", u64::from(store.fault.is_none())),
@@ -64,7 +65,13 @@ pub(crate) fn text(app: &App) -> String {
             app.upstreams.under_way() as u64,
         ),
         ("change_streams", "Streams of changes that are open", app.followers.count() as u64),
-        ("search_ready", "1 while semantic search works", u64::from(app.index.report().state == "ready")),
+        (
+            "search_ready",
+            "1 while all entries are found by their meaning",
+            u64::from(search.state == "ready"),
+        ),
+        ("search_entries", "Agents, MCP servers and tools that can be found", search.progress.entries as u64),
+        ("search_embedded", "Those of them that are found by their meaning", search.progress.embedded as u64),
         (
             "policy_generation",
             "Contents of scopes.yml that have come into force since the start",

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use poem::endpoint::{BoxEndpoint, make_sync};
-use poem::http::{HeaderValue, Uri, header};
+use poem::endpoint::{BoxEndpoint, make, make_sync};
+use poem::http::{HeaderValue, StatusCode, Uri, header};
 use poem::web::Html;
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use tracing::Instrument as _;
@@ -12,6 +12,7 @@ use tracing::Instrument as _;
 use crate::error::ApiError;
 use crate::gateway::forward;
 use crate::identity::REQUEST_ID;
+use crate::indexing::{Checked, Index};
 use crate::{App, metrics, openapi, url};
 
 /// Everything the registry answers.
@@ -58,15 +59,38 @@ pub fn endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
         .boxed()
 }
 
-/// What the operator's own port answers: `/live` and `/metrics`.
+/// What the operator's own port answers: `/live`, `/metrics` and `/index/check`.
 pub fn operators_endpoint(app: &Arc<App>) -> BoxEndpoint<'static, Response> {
-    let app = app.clone();
+    let (app, index) = (app.clone(), app.index.clone());
     let metrics = make_sync(move |_| {
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         Response::builder().content_type(kind).body(metrics::text(&app))
     });
     let live = make_sync(|_| Response::builder().content_type("text/plain").body("alive\n"));
-    Route::new().at("/metrics", poem::get(metrics)).at("/live", poem::get(live)).map_to_response().boxed()
+    let check = make(move |_| index_check(index.clone()));
+    Route::new()
+        .at("/metrics", poem::get(metrics))
+        .at("/live", poem::get(live))
+        .at("/index/check", poem::get(check))
+        .map_to_response()
+        .boxed()
+}
+
+/// Whether the index is what the stores say: 200, or 500 with what is wrong.
+async fn index_check(index: Index) -> poem::Result<Response> {
+    /// Of so many faults more would say no more.
+    const MOST: usize = 100;
+    let checked = tokio::task::spawn_blocking(move || index.check())
+        .await
+        .map_err(|panic| poem::Error::from(ApiError::ours(&panic.to_string())))?;
+    let Checked { entries, embedded, faults } = checked;
+    let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
+    let (count, faults) = (faults.len(), &faults[..faults.len().min(MOST)]);
+    let body =
+        serde_json::json!({"entries": entries, "embedded": embedded, "fault_count": count, "faults": faults});
+    let mut response = Response::builder().content_type("application/json").body(body.to_string());
+    response.set_status(status);
+    Ok(response)
 }
 
 /// Answers one request; errors leave in one form, whoever made them.

@@ -20,6 +20,9 @@ const DATABASE_URL: &str = "REGISTRY_DATABASE_URL";
 /// The largest bound on how old what is shown may be, in seconds: a year.
 const MOST_LAG: f64 = 31_536_000.0;
 
+/// The file of the vectors, beside a file store's own.
+pub(crate) const VECTORS: &str = "vectors.bin";
+
 /// Where agents and servers are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
@@ -216,7 +219,7 @@ impl Storage {
                     FileStore::<AgentEntry>::open_folding(&folder, clock.clone(), limits, fold_after)?;
                 let servers = FileStore::<ServerEntry>::open_folding(&folder, clock, limits, fold_after)?;
                 let (agents, servers) = (Arc::new(agents), Arc::new(servers));
-                let index = Index::new(agents.clone(), servers.clone(), Some(state.join("vectors.bin")));
+                let index = Index::new(agents.clone(), servers.clone(), Some(state.join(VECTORS)));
                 Ok(Opened { agents, servers, index })
             }
             Storage::Postgres { url, limits, follow, interval, patience, migrate } => {

@@ -28,6 +28,9 @@ impl Embedder for Counting {
         self.count.fetch_add(1, Ordering::SeqCst);
         self.words.embed(text)
     }
+    fn knows(&self, word: &str) -> bool {
+        self.words.knows(word)
+    }
     fn dimensions(&self) -> usize {
         self.words.dimensions()
     }

@@ -10,8 +10,9 @@ use poem_openapi::OpenApi;
 use poem_openapi::payload::Json;
 
 use self::body::{DiscoverAnswer, DiscoverInput, Discovered};
-use self::semantic::body::{SearchAnswer, SearchInput, Searched, SearchedAll, SemanticAnswer, SemanticInput};
+use self::semantic::body::{SearchAnswer, Searched, SearchedAll, SemanticAnswer};
 use self::semantic::question;
+use self::semantic::question::body::{SearchInput, SemanticInput};
 use crate::App;
 use crate::agents::Tag;
 use crate::body::Inputs;
@@ -39,11 +40,11 @@ impl Discovery {
         Ok(Discovered::Agents(Json(DiscoverAnswer::new(wish, matches))))
     }
 
-    /// Find agents and MCP servers by meaning
+    /// Find agents and MCP servers by meaning and words
     ///
-    /// Enabled agents and MCP servers the caller may see, and tools he may call, that are nearest in meaning to
-    /// the question, best first over all entity types; tools when they are asked for. 503 while the model is not
-    /// there; everything else works then.
+    /// Enabled agents and MCP servers the caller may see, and tools he may call, that fit the question best, best
+    /// first over all entity types; tools when they are asked for. The values may stand in the query string, in JSON
+    /// or in a form. While the model is not there, words alone are searched: `search_mode` says so.
     #[oai(
         path = "/api/agents/discover/semantic",
         method = "post",
@@ -53,13 +54,14 @@ impl Discovery {
     async fn semantic(&self, caller: Caller, input: Inputs<SemanticInput>) -> Result<Searched, ApiError> {
         let question = question::entities(&input.values)?;
         let found = semantic::search(&self.0, &caller, &question).await?;
-        Ok(Searched::Entities(Json(SemanticAnswer::new(question, &found, &self.0.public_url))))
+        Ok(Searched::Entities(Json(SemanticAnswer::new(question, found, &self.0.public_url))))
     }
 
-    /// Find MCP servers, tools and agents by meaning
+    /// Find MCP servers, tools and agents by meaning and words
     ///
-    /// Enabled MCP servers and agents the caller may see, and tools he may call, that are nearest in meaning to
-    /// the question: a list of each, best first. 503 while the model is not there; everything else works then.
+    /// Enabled MCP servers and agents the caller may see, and tools he may call, that fit the question best: a list
+    /// of each, best first. The values may stand in the query string, in JSON or in a form. While the model is not
+    /// there, words alone are searched: `search_mode` says so.
     #[oai(
         path = "/api/search/semantic",
         method = "post",
@@ -69,6 +71,6 @@ impl Discovery {
     async fn search(&self, caller: Caller, input: Inputs<SearchInput>) -> Result<SearchedAll, ApiError> {
         let question = question::everything(&input.values)?;
         let found = semantic::by_kind(&self.0, &caller, &question).await?;
-        Ok(SearchedAll::Found(Json(SearchAnswer::new(question, &found))))
+        Ok(SearchedAll::Found(Json(SearchAnswer::new(question, found))))
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use access::Action;
-use catalog::{AgentEntry, TrustLevel};
+use catalog::{AgentEntry, Skill, TrustLevel};
 
 use crate::App;
 use crate::error::ApiError;
@@ -44,15 +44,12 @@ pub(crate) fn find(app: &App, caller: &Caller, wish: &Wish) -> Result<Vec<Match>
 
 impl Wish {
     fn fits(&self, entry: &Arc<AgentEntry>) -> Option<Match> {
-        let named =
-            |wanted: &str, skill: &catalog::Skill| same(&skill.id, wanted) || same(&skill.name, wanted);
-        let had =
-            self.skills.iter().filter(|wanted| entry.skills.iter().any(|skill| named(wanted, skill))).count();
+        let had = self.skills.iter().filter(|wanted| has_skill(entry, wanted)).count();
         let tagged = self.tags.iter().filter(|tag| has_tag(entry, tag)).count();
         if had == 0 && (!self.skills.is_empty() || tagged == 0) {
             return None;
         }
-        let wanted = |skill: &&catalog::Skill| self.skills.iter().any(|wanted| named(wanted, skill));
+        let wanted = |skill: &&Skill| self.skills.iter().any(|wanted| is_named(skill, wanted));
         let skills = entry.skills.iter().filter(wanted).map(|skill| skill.id.clone()).collect();
         let relevance = 0.6 * share(had, self.skills.len())
             + 0.2 * share(tagged, self.tags.len())
@@ -61,11 +58,23 @@ impl Wish {
     }
 }
 
-fn same(held: &str, wanted: &str) -> bool {
-    held.to_lowercase() == wanted.to_lowercase()
+/// Whether these are one word but for small and capital letters.
+pub(crate) fn same(held: &str, wanted: &str) -> bool {
+    held.eq_ignore_ascii_case(wanted)
+        || !(held.is_ascii() && wanted.is_ascii()) && held.to_lowercase() == wanted.to_lowercase()
 }
 
-fn has_tag(entry: &AgentEntry, tag: &str) -> bool {
+fn is_named(skill: &Skill, wanted: &str) -> bool {
+    same(&skill.id, wanted) || same(&skill.name, wanted)
+}
+
+/// Whether an agent has a skill of this id or name.
+pub(crate) fn has_skill(entry: &AgentEntry, wanted: &str) -> bool {
+    entry.skills.iter().any(|skill| is_named(skill, wanted))
+}
+
+/// Whether an agent, or one of its skills, has a tag.
+pub(crate) fn has_tag(entry: &AgentEntry, tag: &str) -> bool {
     entry.tags.iter().chain(entry.skills.iter().flat_map(|skill| &skill.tags)).any(|held| same(held, tag))
 }
 

@@ -1,52 +1,107 @@
-//! What the index holds of an entry: one text for an agent, and for a server one of its own and one of each tool.
+//! What the index holds of an entry: one document for an agent, and for a server one of its own and one of each tool.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use access::Resource;
-use catalog::{AgentEntry, ServerEntry, text};
+use catalog::{AgentEntry, ServerEntry, Tool, text};
+use search::{Field, Text};
 
-use super::key::Key;
+use super::key::{Key, Kind};
 
-/// One text, under its key, with what the filter inside the search needs.
-pub(super) struct Document {
-    pub(super) key: Key,
-    pub(super) text: String,
-    pub(super) facts: Facts,
+/// One thing that is found: the entry itself, since whether it is found is decided by what it says of itself at one
+/// moment, and by who asks; and by nothing that could change without the index being told.
+#[derive(Clone, Debug)]
+pub(crate) enum Document {
+    Agent(Arc<AgentEntry>),
+    Server(Arc<ServerEntry>),
+    /// A tool, by its place among those of its server.
+    Tool(Arc<ServerEntry>, u32),
 }
 
-/// What the filter inside the search needs of what was found. Of a server and its tools that is the name alone:
-/// whether the server is enabled, and what may be called of it, is resolved once for a search ([`super::Sight`]),
-/// not kept with each of its tools.
-#[derive(Clone)]
-pub(super) enum Facts {
-    Agent { resource: Arc<Resource>, enabled: bool },
-    Server { name: Arc<str> },
-    Tool { server: Arc<str>, name: Arc<str> },
-}
+impl Document {
+    /// The one of an agent.
+    pub(super) fn of_agent(entry: &Arc<AgentEntry>) -> Vec<Document> {
+        vec![Document::Agent(entry.clone())]
+    }
 
-pub(super) fn of_agent(entry: &AgentEntry) -> Vec<Document> {
-    vec![Document {
-        key: Key::Agent(entry.path.clone()),
-        text: text::of_agent(entry),
-        facts: Facts::Agent { resource: entry.resource.clone(), enabled: entry.enabled },
-    }]
-}
+    /// Those of a server.
+    pub(super) fn of_server(entry: &Arc<ServerEntry>) -> Vec<Document> {
+        // Of two tools with one name the first one counts, here and wherever a hit is shown.
+        let mut names = HashSet::new();
+        let tools = (0_u32..).zip(entry.tools.iter()).filter(|(_, tool)| names.insert(tool.name.as_str()));
+        let tools = tools.map(|(at, _)| Document::Tool(entry.clone(), at));
+        std::iter::once(Document::Server(entry.clone())).chain(tools).collect()
+    }
 
-pub(super) fn of_server(entry: &ServerEntry) -> Vec<Document> {
-    let server: Arc<str> = entry.policy_name().into();
-    let mut documents = vec![Document {
-        key: Key::Server(entry.path.clone()),
-        text: text::of_server(entry),
-        facts: Facts::Server { name: server.clone() },
-    }];
-    // Of two tools with one name the first one counts, here and wherever a hit is shown.
-    let mut names = HashSet::new();
-    let tools = entry.tools.iter().filter(|tool| names.insert(tool.name.as_str()));
-    documents.extend(tools.map(|tool| Document {
-        key: Key::Tool(entry.path.clone(), tool.name.clone()),
-        text: text::of_tool(entry, tool),
-        facts: Facts::Tool { server: server.clone(), name: tool.name.as_str().into() },
-    }));
-    documents
+    /// The one of a tool, if the server has it.
+    pub(crate) fn of_tool(entry: &Arc<ServerEntry>, name: &str) -> Option<Document> {
+        let at = entry.tools.iter().position(|tool| tool.name == name)?;
+        Some(Document::Tool(entry.clone(), u32::try_from(at).ok()?))
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Document::Agent(_) => Kind::Agent,
+            Document::Server(_) => Kind::Server,
+            Document::Tool(..) => Kind::Tool,
+        }
+    }
+
+    pub(crate) fn key(&self) -> Key {
+        match self {
+            Document::Agent(entry) => Key::Agent(entry.path.clone()),
+            Document::Server(entry) => Key::Server(entry.path.clone()),
+            Document::Tool(server, _) => {
+                Key::Tool(server.path.clone(), self.tool().map(|tool| tool.name.clone()).unwrap_or_default())
+            }
+        }
+    }
+
+    /// The tool, of one that is a tool.
+    pub(crate) fn tool(&self) -> Option<&Tool> {
+        match self {
+            Document::Tool(server, at) => server.tools.get(*at as usize),
+            Document::Agent(_) | Document::Server(_) => None,
+        }
+    }
+
+    /// What the model reads of it.
+    pub(crate) fn embedded(&self) -> String {
+        match self {
+            Document::Agent(entry) => text::of_agent(entry),
+            Document::Server(entry) => text::of_server(entry),
+            Document::Tool(server, _) => {
+                self.tool().map(|tool| text::of_tool(server, tool)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Does something with all that it says.
+    pub(crate) fn with_text<T>(&self, act: impl FnOnce(&Text<'_>) -> T) -> T {
+        let embedded = self.embedded();
+        let words: Vec<(u8, Cow<'_, str>)> = match self {
+            Document::Agent(entry) => text::words_of_agent(entry),
+            Document::Server(entry) => text::words_of_server(entry),
+            Document::Tool(server, _) => {
+                self.tool().map(|tool| text::words_of_tool(server, tool)).unwrap_or_default()
+            }
+        };
+        let fields: Vec<Field<'_>> =
+            words.iter().map(|(weight, text)| Field { text, weight: *weight }).collect();
+        act(&Text { embedded: &embedded, fields: &fields })
+    }
+
+    /// Whether it is the very same state of the very same entry.
+    pub(super) fn is(&self, other: &Document) -> bool {
+        use catalog::Entry as _;
+        match (self, other) {
+            (Document::Agent(one), Document::Agent(other)) => one.etag() == other.etag(),
+            (Document::Server(one), Document::Server(other)) => one.etag() == other.etag(),
+            (Document::Tool(one, at), Document::Tool(other, there)) => {
+                one.etag() == other.etag() && at == there
+            }
+            (Document::Agent(_) | Document::Server(_) | Document::Tool(..), _) => false,
+        }
+    }
 }

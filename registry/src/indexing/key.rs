@@ -1,5 +1,7 @@
 //! What can be found, and the name that each thing has inside the index.
 
+use std::fmt;
+
 use catalog::EntryPath;
 
 /// The kinds of things that are found by meaning.
@@ -8,6 +10,10 @@ pub(crate) enum Kind {
     Agent,
     Server,
     Tool,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Kind; 3] = [Kind::Agent, Kind::Server, Kind::Tool];
 }
 
 /// One thing that is found.
@@ -22,7 +28,7 @@ pub(crate) enum Key {
 impl Key {
     /// The engine's spelling: a letter for the kind, the path, and behind it a tool's name, whatever is in that.
     /// A server's path is one segment, so that the next slash ends it. Equal scores are in this order.
-    pub(super) fn spelled(&self) -> String {
+    pub(crate) fn spelled(&self) -> String {
         match self {
             Key::Agent(path) => format!("a{path}"),
             Key::Server(path) => format!("s{path}"),
@@ -43,11 +49,32 @@ impl Key {
     }
 }
 
+/// As people read it.
+impl fmt::Display for Key {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Key::Agent(path) => write!(out, "agent {path}"),
+            Key::Server(path) => write!(out, "server {path}"),
+            // A server names its tools as it likes.
+            Key::Tool(server, name) => write!(out, "tool {name:?} of server {server}"),
+        }
+    }
+}
+
 /// Where something lives whose index entries come and go together: an agent alone, a server with its tools.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Place {
     Agent(EntryPath),
     Server(EntryPath),
+}
+
+impl From<&Key> for Place {
+    fn from(key: &Key) -> Place {
+        match key {
+            Key::Agent(path) => Place::Agent(path.clone()),
+            Key::Server(path) | Key::Tool(path, _) => Place::Server(path.clone()),
+        }
+    }
 }
 
 #[cfg(test)]

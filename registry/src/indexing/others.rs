@@ -1,25 +1,30 @@
 //! Following what other replicas write, as soon as the stores show it.
 //!
-//! Whoever wrote an entry is computing its vectors at this moment, so the others wait for them a little while
-//! before they compute them themselves. Who may find an entry holds at once.
+//! Words, and who may find an entry, hold at once. Whoever wrote it is computing its vectors at this moment, so the
+//! others wait for those a little while before they compute them themselves.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use catalog::{Entry, EntryPath};
-use search::{Engine, TextHash};
+use search::TextHash;
 use store::Catalogue;
 
-use super::document::Facts;
 use super::key::Place;
-use super::upkeep::lacking;
-use super::{Index, SharedVectors, State};
+use super::upkeep::hashes;
+use super::{Due, Index, SharedVectors};
 
 /// How long vectors are waited for that another replica should be computing.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How often they are looked for.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// A place whose vectors another replica should be computing.
+struct Waiting {
+    texts: Vec<TextHash>,
+    deadline: Instant,
+    _due: Due,
+}
 
 impl Index {
     /// Keeps the index equal to what other replicas write. Runs until its task is dropped; ends at once
@@ -28,7 +33,9 @@ impl Index {
         let Some(shared) = self.0.shared.clone() else { return };
         let (mut agents, mut servers) = (self.0.agents.follow(), self.0.servers.follow());
         let (mut agent, mut server) = (*agents.borrow_and_update(), *servers.borrow_and_update());
-        let mut waiting: HashMap<Place, Instant> = HashMap::new();
+        let mut waiting: HashMap<Place, Waiting> = HashMap::new();
+        // What was written since the index was filled.
+        self.take(self.0.stale(), &mut waiting).await;
         loop {
             let changed = tokio::select! {
                 changed = agents.changed() => changed,
@@ -38,11 +45,6 @@ impl Index {
             if changed.is_err() {
                 return;
             }
-            // Until there is a model, the numbers stay: everything since will be looked at.
-            let engine = match &**self.0.state.load() {
-                State::Ready(engine) => engine.clone(),
-                State::Loading | State::Off(_) => continue,
-            };
             let news = (
                 since(&self.0.agents.catalogue(), &mut agent, Place::Agent),
                 since(&self.0.servers.catalogue(), &mut server, Place::Server),
@@ -52,50 +54,62 @@ impl Index {
                 // So much has changed that it is not remembered: look at everything.
                 (None, _) | (_, None) => self.0.stale(),
             };
-            let deadline = Instant::now() + PATIENCE;
-            waiting.extend(news.into_iter().map(|place| (place, deadline)));
-            self.take_over(&engine, &shared, &mut waiting).await;
+            self.take(news, &mut waiting).await;
+            self.take_over(&shared, &mut waiting).await;
         }
     }
 
-    /// Indexes whatever needs no computing, and what was waited for too long; the rest stays waiting.
-    async fn take_over(
-        &self,
-        engine: &Arc<Engine<Facts>>,
-        shared: &SharedVectors,
-        waiting: &mut HashMap<Place, Instant>,
-    ) {
-        let mut wanted: Vec<(Place, Vec<TextHash>)> = Vec::new();
-        for place in waiting.keys() {
-            let (_, documents) = self.0.documents(place);
-            let texts = lacking(engine, &documents);
-            if !texts.is_empty() {
-                // What was made private is not found while its vector is waited for.
-                for document in documents {
-                    engine.set_facts(&document.key.spelled(), document.facts);
-                }
-            }
-            wanted.push((place.clone(), texts));
+    /// Indexes these places but for their vectors, which are waited for.
+    async fn take(&self, news: Vec<Place>, waiting: &mut HashMap<Place, Waiting>) {
+        if news.is_empty() {
+            return;
         }
-        let texts: Vec<TextHash> = wanted.iter().flat_map(|(_, texts)| texts).copied().collect();
-        let found = shared.find(engine.fingerprint(), &texts).await;
+        let inner = self.0.clone();
+        let put = tokio::task::spawn_blocking(move || {
+            let put = news.into_iter().map(|place| (inner.put(&place), place));
+            put.collect::<Vec<_>>()
+        });
+        let Ok(put) =
+            put.await.inspect_err(|panic| tracing::error!(%panic, "not indexed; the next sweep tries again"))
+        else {
+            return;
+        };
+        for (lacking, place) in put {
+            // Without a model nothing is waited for: when there is one, everything is looked at.
+            if lacking.is_empty() || !self.0.engine.has_model() {
+                waiting.remove(&place);
+            } else {
+                let deadline = Instant::now() + PATIENCE;
+                waiting.insert(place, Waiting { texts: hashes(&lacking), deadline, _due: self.0.begin() });
+            }
+        }
+    }
+
+    /// Takes what other replicas have computed by now, and computes what was waited for too long.
+    async fn take_over(&self, shared: &SharedVectors, waiting: &mut HashMap<Place, Waiting>) {
+        if waiting.is_empty() {
+            return;
+        }
+        let texts: Vec<TextHash> = waiting.values().flat_map(|waiting| &waiting.texts).copied().collect();
+        let found = shared.find(self.0.engine.fingerprint(), &texts).await;
         let found_texts: HashSet<TextHash> = found.iter().map(|(text, _)| *text).collect();
-        engine.lend(found);
-        let (mut ready, mut late) = (Vec::new(), Vec::new());
-        for (place, texts) in wanted {
-            let deadline = waiting.get(&place).copied();
+        self.0.engine.lend(found);
+        let (mut ready, mut late, now) = (Vec::new(), Vec::new(), Instant::now());
+        waiting.retain(|place, Waiting { texts, deadline, .. }| {
             if texts.iter().all(|text| found_texts.contains(text)) {
-                waiting.remove(&place);
-                ready.push(place);
-            } else if deadline.is_some_and(|deadline| deadline < Instant::now()) {
-                waiting.remove(&place);
-                late.push(place);
+                ready.push(place.clone());
+            } else if *deadline < now {
+                late.push(place.clone());
+            } else {
+                return true;
             }
-        }
-        let (inner, ready_engine) = (self.0.clone(), engine.clone());
+            false
+        });
+        let inner = self.0.clone();
         let indexed = tokio::task::spawn_blocking(move || {
-            ready.iter().for_each(|place| inner.index(&ready_engine, place));
-            ready_engine.give_back(&found_texts);
+            // What has changed once more comes with the next news.
+            ready.iter().for_each(|place| drop(inner.put(place)));
+            inner.engine.give_back(&found_texts);
         });
         if let Err(panic) = indexed.await {
             tracing::error!(%panic, "other replicas' changes are not indexed; the next sweep tries again");

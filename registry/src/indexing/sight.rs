@@ -1,15 +1,10 @@
 //! What one caller may find, resolved once for a search: the filter inside the search, and what the hits are
 //! decided with once more on the entries of now.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
-
-use access::{Action, Calls, View};
+use access::{Action, View};
 use catalog::{AgentEntry, ServerEntry, Tool};
-use store::Catalogue;
 
-use super::document::Facts;
-use super::key::Kind;
+use super::document::Document;
 use crate::identity::Caller;
 
 /// The method by which a tool is called.
@@ -19,69 +14,68 @@ const TOOLS_CALL: &str = "tools/call";
 pub(crate) struct Sight<'c> {
     caller: &'c Caller,
     agents: View<'c>,
-    catalogue: &'c Catalogue<ServerEntry>,
-    /// The servers that he may see, by the name that policies have for them, and what he may call of each;
-    /// resolved when the first one is asked for.
-    servers: OnceLock<HashMap<&'c str, Calls<'c>, ahash::RandomState>>,
+    servers: View<'c>,
 }
 
 impl<'c> Sight<'c> {
-    /// What he may find among all agents and these servers.
-    pub(crate) fn new(caller: &'c Caller, servers: &'c Catalogue<ServerEntry>) -> Sight<'c> {
-        let agents = caller.view(Action::ListAgents);
-        Sight { caller, agents, catalogue: servers, servers: OnceLock::new() }
+    pub(crate) fn new(caller: &'c Caller) -> Sight<'c> {
+        let (agents, servers) = (caller.view(Action::ListAgents), caller.view(Action::ListService));
+        Sight { caller, agents, servers }
     }
 
-    /// Whether he finds this agent.
-    pub(crate) fn agent(&self, entry: &AgentEntry) -> bool {
-        entry.enabled && self.agents.sees(&entry.resource)
-    }
-
-    /// Whether he finds this server.
-    pub(crate) fn server(&self, entry: &ServerEntry) -> bool {
-        self.servers().contains_key(entry.policy_name())
-    }
-
-    /// Whether he finds this tool of a server: he may call it.
-    pub(crate) fn tool(&self, server: &ServerEntry, tool: &str) -> bool {
-        self.calls(server.policy_name(), tool)
+    /// Whether he finds this; nothing but what it says of itself, and [`Sight::class`], has a say.
+    pub(crate) fn sees(&self, document: &Document) -> bool {
+        match document {
+            Document::Agent(entry) => self.agent(entry),
+            Document::Server(entry) => self.server(entry),
+            Document::Tool(server, _) => {
+                document.tool().is_some_and(|tool| self.server(server) && self.calls(server, &tool.name))
+            }
+        }
     }
 
     /// The tools of a server that he may call.
     pub(crate) fn tools<'e>(&self, server: &'e ServerEntry) -> impl Iterator<Item = &'e Tool> {
-        server.tools.iter().filter(|tool| self.tool(server, &tool.name))
+        let calls = self.caller.policy.calls(&self.caller.who.scopes, server.policy_name());
+        server.tools.iter().filter(move |tool| calls.may(TOOLS_CALL, Some(&tool.name)))
     }
 
-    fn servers(&self) -> &HashMap<&'c str, Calls<'c>, ahash::RandomState> {
-        self.servers.get_or_init(|| {
-            let Sight { caller, catalogue, .. } = *self;
-            let listed = caller.view(Action::ListService);
-            let seen = catalogue.iter().filter(|server| server.enabled && listed.sees(&server.resource));
-            let names = seen.map(|server| server.policy_name());
-            names.map(|name| (name, caller.policy.calls(&caller.who.scopes, name))).collect()
-        })
+    fn agent(&self, entry: &AgentEntry) -> bool {
+        entry.enabled && self.agents.sees(&entry.resource)
     }
 
-    fn calls(&self, server: &str, tool: &str) -> bool {
-        self.servers().get(server).is_some_and(|calls| calls.may(TOOLS_CALL, Some(tool)))
+    fn server(&self, entry: &ServerEntry) -> bool {
+        entry.enabled && self.servers.sees(&entry.resource)
     }
 
-    /// The same of what the index knows.
-    pub(super) fn sees(&self, facts: &Facts) -> bool {
-        match facts {
-            Facts::Agent { resource, enabled } => *enabled && self.agents.sees(resource),
-            Facts::Server { name } => self.servers().contains_key(&**name),
-            Facts::Tool { server, name } => self.calls(server, name),
+    fn calls(&self, server: &ServerEntry, tool: &str) -> bool {
+        let Caller { policy, who, .. } = self.caller;
+        policy.may_call(&who.scopes, server.policy_name(), TOOLS_CALL, Some(tool))
+    }
+
+    /// All that decides beside a document: callers of one class find the same. An admin sees whatever his scopes
+    /// reach, whoever he is.
+    pub(super) fn class(&self) -> String {
+        let Caller { policy, who, .. } = self.caller;
+        let sorted = |words: &mut Vec<&str>| {
+            words.sort_unstable();
+            words.dedup();
+        };
+        let mut scopes: Vec<&str> = who.scopes.iter().collect();
+        sorted(&mut scopes);
+        if policy.is_admin(who) {
+            return format!("{} {scopes:?}", policy.version());
         }
+        let mut groups: Vec<&str> = who.groups.iter().map(String::as_str).collect();
+        sorted(&mut groups);
+        format!("{} {scopes:?} {:?} {groups:?}", policy.version(), who.username)
     }
-}
 
-impl Facts {
-    pub(super) fn kind(&self) -> Kind {
-        match self {
-            Facts::Agent { .. } => Kind::Agent,
-            Facts::Server { .. } => Kind::Server,
-            Facts::Tool { .. } => Kind::Tool,
-        }
+    /// Whether nothing can ever be hidden from him but what is disabled, which he sees elsewhere.
+    pub(super) fn is_open(&self) -> bool {
+        let Caller { policy, who, .. } = self.caller;
+        self.agents.sees_everything()
+            && self.servers.sees_everything()
+            && policy.may_call_every_tool(&who.scopes)
     }
 }

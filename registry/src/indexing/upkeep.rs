@@ -1,45 +1,48 @@
 //! Keeping the index equal to the stores: one place after the other, or all of them.
+//!
+//! Words, and who may find what, hold at once; vectors are made afterwards, outside the lane, so that a server with
+//! very many tools can be made private while they are being read.
 
 use std::collections::HashSet;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
-use catalog::{Entry, EntryPath};
-use search::{Engine, TextHash};
+use catalog::{AgentEntry, Entry, EntryPath, ServerEntry};
+use search::{Progress, TextHash};
 use store::Catalogue;
 
-use super::document::{self, Document, Facts};
+use super::document::Document;
 use super::key::{Key, Place};
-use super::{Indexed, Inner, LANES, State, single_threaded};
+use super::{Indexed, Inner, LANES};
+
+/// Threads that read words at the start.
+const READERS: usize = 2;
+
+/// Texts whose vectors are asked of other replicas' shelf at once.
+const AT_ONCE: usize = 4096;
+
+/// Something of which a vector has to be made, and of which text.
+pub(super) type Lacking = (Document, TextHash);
 
 impl Inner {
-    /// Takes all vectors that other replicas have computed, at once.
-    pub(super) fn borrow(&self, engine: &Engine<Facts>) {
-        if self.shared.is_none() {
-            return;
-        }
-        let lacking = |place: &Place| lacking(engine, &self.documents(place).1);
-        let hashes: Vec<TextHash> = self.places().iter().flat_map(lacking).collect();
-        self.borrow_these(engine, &hashes);
-    }
-
-    /// Indexes everything on all cores.
-    pub(super) fn fill(&self, engine: &Engine<Facts>) {
+    /// Reads the words of everything there is.
+    pub(super) fn fill(&self) {
         let places = self.places();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         std::thread::scope(|scope| {
-            for part in places.chunks(places.len().div_ceil(cores).max(1)) {
-                scope.spawn(|| {
-                    single_threaded();
-                    part.iter().for_each(|place| self.index(engine, place));
-                });
+            for part in places.chunks(places.len().div_ceil(READERS).max(1)) {
+                scope.spawn(|| part.iter().for_each(|place| drop(self.put(place))));
             }
         });
     }
 
-    /// Indexes whatever differs from the stores.
+    /// Indexes whatever differs from the stores, and makes the vectors that could not be made before.
     pub(super) fn sweep(&self) {
         self.stale().iter().for_each(|place| self.follow(place));
+        let Progress { entries, embedded } = self.engine.progress();
+        if self.engine.has_model() && embedded < entries {
+            self.lacking().into_iter().for_each(|(place, lacking)| self.embed(&place, lacking));
+        }
+        self.engine.tend();
     }
 
     /// Every place where something lives.
@@ -53,9 +56,8 @@ impl Inner {
     pub(super) fn stale(&self) -> Vec<Place> {
         let (agents, servers) = (self.agents.catalogue(), self.servers.catalogue());
         let indexed = self.indexed();
-        let is_current = |place: &Place, etag: &str| {
-            indexed.get(place).is_some_and(|indexed| indexed.etag.as_deref() == Some(etag))
-        };
+        let is_current =
+            |place: &Place, etag: &str| indexed.get(place).is_some_and(|indexed| indexed.etag == etag);
         let mut stale = Vec::new();
         let mut compare = |place: Place, etag: &str| {
             if !is_current(&place, etag) {
@@ -72,85 +74,123 @@ impl Inner {
         stale
     }
 
-    pub(super) fn follow(&self, place: &Place) {
-        if let State::Ready(engine) = &**self.state.load() {
-            self.index(engine, place);
-        }
-    }
-
     /// What the index should hold of a place now, with the entity tag of what lives there, if anything does.
     pub(super) fn documents(&self, place: &Place) -> (Option<String>, Vec<Document>) {
-        pub(super) fn told<E: Entry>(
+        fn told<E: Entry>(
             entries: &Catalogue<E>,
             path: &EntryPath,
-            documents: impl FnOnce(&E) -> Vec<Document>,
+            documents: impl FnOnce(&Arc<E>) -> Vec<Document>,
         ) -> (Option<String>, Vec<Document>) {
             let entry = entries.get(path);
             let etag = entry.map(|entry| entry.etag().to_owned());
-            (etag, entry.map(|entry| documents(entry)).unwrap_or_default())
+            (etag, entry.map(documents).unwrap_or_default())
         }
         match place {
-            Place::Agent(path) => told(&self.agents.catalogue(), path, document::of_agent),
-            Place::Server(path) => told(&self.servers.catalogue(), path, document::of_server),
+            Place::Agent(path) => told(&self.agents.catalogue(), path, Document::of_agent),
+            Place::Server(path) => told(&self.servers.catalogue(), path, Document::of_server),
         }
     }
 
-    pub(super) fn index(&self, engine: &Engine<Facts>, place: &Place) {
+    /// Brings the index to the stores' state of a place, vectors and all.
+    pub(super) fn follow(&self, place: &Place) {
+        let lacking = self.put(place);
+        self.embed(place, lacking);
+    }
+
+    /// Brings words, and who may find what, to the stores' state of a place. What lacks a vector comes back.
+    pub(super) fn put(&self, place: &Place) -> Vec<Lacking> {
         let lane = &self.lanes[self.hasher.hash_one(place) as usize % LANES];
         let _turn = lane.lock().unwrap_or_else(PoisonError::into_inner);
         let (etag, documents) = self.documents(place);
-        let keys: HashSet<Key> = documents.iter().map(|document| document.key.clone()).collect();
+        let keys: HashSet<Key> = documents.iter().map(Document::key).collect();
         let held = self.indexed().remove(place).map(|indexed| indexed.keys).unwrap_or_default();
         for key in held.difference(&keys) {
-            engine.remove(&key.spelled());
+            self.engine.remove(&key.spelled());
+            self.unsaved.store(true, Ordering::Release);
         }
-        let lacking = lacking(engine, &documents);
-        let borrowed = self.borrow_these(engine, &lacking);
-        let mut whole = true;
-        for Document { key, text, facts } in documents {
-            let key = key.spelled();
-            match engine.upsert(&key, &text, facts) {
-                Ok(()) if self.shared.is_some() => {
-                    let made = engine.vector(&key);
-                    let made = made.filter(|(hash, _)| lacking.contains(hash) && !borrowed.contains(hash));
-                    made.into_iter().for_each(|vector| self.share(engine, vector));
-                }
-                Ok(()) => {}
-                Err(error) => {
-                    whole = false;
-                    tracing::error!(key, %error, "not indexed; the next sweep tries again");
-                }
-            }
-        }
-        if self.shared.is_some() {
-            engine.give_back(&lacking);
+        let mut lacking = Vec::new();
+        for document in documents {
+            let key = document.key().spelled();
+            let lacks = document.with_text(|text| self.engine.put(&key, text, document.clone()));
+            lacking.extend(lacks.map(|hash| (document, hash)));
         }
         if let Some(etag) = etag {
-            let etag = whole.then_some(etag);
             self.indexed().insert(place.clone(), Indexed { etag, keys });
         }
-        self.unsaved.store(true, Ordering::Release);
+        lacking
     }
 
-    /// Takes the vectors of these texts that other replicas have computed.
-    pub(super) fn borrow_these(&self, engine: &Engine<Facts>, texts: &[TextHash]) -> HashSet<TextHash> {
-        let Some(shared) = self.shared.as_ref().filter(|_| !texts.is_empty()) else { return HashSet::new() };
-        let found = shared.find_now(engine.fingerprint(), texts);
-        let hashes = found.iter().map(|(hash, _)| *hash).collect();
-        engine.lend(found);
-        hashes
+    /// Makes the vectors that a place lacks, if there is a model.
+    pub(super) fn embed(&self, place: &Place, lacking: Vec<Lacking>) {
+        let hashes = hashes(&lacking);
+        self.borrowed(place, lacking).iter().for_each(|(document, _)| self.make(document));
+        self.give_back(&hashes);
     }
 
-    /// Keeps a vector for other replicas.
-    pub(super) fn share(&self, engine: &Engine<Facts>, vector: (TextHash, Vec<u8>)) {
-        if let Some(shared) = &self.shared {
-            shared.keep(engine.fingerprint(), vector);
+    /// What still has to be made after other replicas have given what they have; nothing without a model.
+    pub(super) fn borrowed(&self, place: &Place, lacking: Vec<Lacking>) -> Vec<Lacking> {
+        if lacking.is_empty() || !self.engine.has_model() {
+            return Vec::new();
         }
+        if self.borrow(&hashes(&lacking)) { self.put(place) } else { lacking }
+    }
+
+    /// Makes the vector of one thing, for other replicas too.
+    pub(super) fn make(&self, document: &Document) {
+        let key = document.key();
+        let spelled = key.spelled();
+        if let Err(error) = self.engine.embed(&spelled, &document.embedded()) {
+            tracing::error!(%key, %error, "found by its words alone; the next sweep tries again");
+            return;
+        }
+        self.unsaved.store(true, Ordering::Release);
+        if let Some(shared) = &self.shared
+            && let Some(vector) = self.engine.vector(&spelled)
+        {
+            shared.keep(self.engine.fingerprint(), vector);
+        }
+    }
+
+    /// Forgets what was borrowed for these texts and is used by nobody.
+    pub(super) fn give_back(&self, texts: &[TextHash]) {
+        if self.shared.is_some() {
+            self.engine.give_back(texts);
+        }
+    }
+
+    /// Takes those of these texts' vectors that other replicas have made; whether there were any.
+    pub(super) fn borrow(&self, texts: &[TextHash]) -> bool {
+        let Some(shared) = self.shared.as_ref().filter(|_| !texts.is_empty()) else { return false };
+        let mut is_any = false;
+        for texts in texts.chunks(AT_ONCE) {
+            let found = shared.find_now(self.engine.fingerprint(), texts);
+            is_any |= !found.is_empty();
+            self.engine.lend(found);
+        }
+        is_any
+    }
+
+    /// Everything that has no vector of its text.
+    pub(super) fn lacking(&self) -> Vec<(Place, Vec<Lacking>)> {
+        let of_place = |place: Place| {
+            let lacks = |document: Document| {
+                let hash = self.engine.lacks(&document.key().spelled(), &document.embedded())?;
+                Some((document, hash))
+            };
+            let lacking: Vec<Lacking> = self.documents(&place).1.into_iter().filter_map(lacks).collect();
+            (!lacking.is_empty()).then_some((place, lacking))
+        };
+        self.places().into_iter().filter_map(of_place).collect()
     }
 }
 
-/// The texts of which a vector would have to be made.
-pub(super) fn lacking(engine: &Engine<Facts>, documents: &[Document]) -> Vec<TextHash> {
-    let lacks = |document: &Document| engine.lacks(&document.key.spelled(), &document.text);
-    documents.iter().filter_map(lacks).collect()
+/// Everything that is found of these.
+pub(crate) fn documents(agents: &Catalogue<AgentEntry>, servers: &Catalogue<ServerEntry>) -> Vec<Document> {
+    let agents = agents.iter().flat_map(Document::of_agent);
+    agents.chain(servers.iter().flat_map(Document::of_server)).collect()
+}
+
+/// The texts of which vectors are lacking.
+pub(super) fn hashes(lacking: &[Lacking]) -> Vec<TextHash> {
+    lacking.iter().map(|(_, hash)| *hash).collect()
 }

@@ -2,6 +2,7 @@
 
 mod export;
 mod import;
+mod index;
 mod kept;
 mod lines;
 mod source;
@@ -16,6 +17,7 @@ use store::postgres::{self, DatabaseUrl, Follow};
 
 use self::export::Export;
 use self::import::Import;
+pub use self::index::IndexCommand;
 use self::kept::Kept;
 use crate::storage::Storage;
 

@@ -10,11 +10,11 @@ use super::offer::Offer;
 use crate::App;
 use crate::discover::semantic::body::{address, input_schema};
 use crate::discover::semantic::question::{self, Question};
-use crate::discover::semantic::{self, Found, SeenTool};
+use crate::discover::semantic::{self, Answered, Found, SeenTool};
 use crate::discover::skills::{self, Wish};
 use crate::error::ApiError;
 use crate::identity::Caller;
-use crate::indexing::Kind;
+use crate::indexing::{Kind, Score};
 
 /// Does it. A refusal is an answer of the tool, in the words of the API: a model can read it and do better.
 pub(super) async fn answer(
@@ -50,12 +50,16 @@ async fn find_agents(app: &App, caller: &Caller, arguments: &Map<String, Value>)
     let named = |name: &str| arguments.get(name).is_some_and(|value| !value.is_null() && *value != json!([]));
     let wish =
         if named("skills") || named("tags") { Some(crate::discover::body::wish(arguments)?) } else { None };
-    if let Some(wish) = wish.as_ref().filter(|_| !named("query")) {
+    let needs_question = ["query", "min_score", "visibility", "trust_level"].into_iter().any(named);
+    if let Some(wish) = wish.as_ref().filter(|_| !needs_question) {
         let matches = skills::find(app, caller, wish)?;
         let agents = matches.iter().map(|found| agent(&found.entry, found.relevance));
         return Ok(json!({"agents": agents.collect::<Vec<_>>()}));
     }
-    let question = question::about(arguments, Kind::Agent)?;
+    // Skills and tags mean here what they mean without a question: one of them is enough.
+    let mut rest = arguments.clone();
+    rest.retain(|name, _| !matches!(name.as_str(), "skills" | "tags"));
+    let question = question::about(&rest, Kind::Agent)?;
     let among = match wish {
         None => None,
         Some(wish) => {
@@ -64,9 +68,10 @@ async fn find_agents(app: &App, caller: &Caller, arguments: &Map<String, Value>)
             Some(matches.iter().map(|found| found.entry.path.to_string()).collect::<HashSet<_>>())
         }
     };
-    let found = semantic::agents_among(app, caller, &question, among).await?;
-    let agents = found.iter().map(|Found { thing, relevance }| agent(thing, *relevance));
-    Ok(json!({"agents": agents.collect::<Vec<_>>()}))
+    let answered = semantic::agents_among(app, caller, &question, among).await?;
+    let agents =
+        answered.found.iter().map(|found| why(agent(&found.thing, found.score.relevance), &found.score));
+    Ok(told("agents", agents.collect(), &answered))
 }
 
 fn agent(entry: &AgentEntry, relevance: f64) -> Value {
@@ -85,19 +90,35 @@ fn agent(entry: &AgentEntry, relevance: f64) -> Value {
 
 async fn find_tools(app: &App, caller: &Caller, arguments: &Map<String, Value>) -> Result<Value, ApiError> {
     let question: Question = question::about(arguments, Kind::Tool)?;
-    let found = semantic::by_kind(app, caller, &question).await?;
-    let tool = |Found { thing: SeenTool { server, tool }, relevance }: &Found<SeenTool>| {
-        json!({
+    let answered = semantic::by_kind(app, caller, &question).await?;
+    let tool = |Found { thing: SeenTool { server, tool }, score }: &Found<SeenTool>| {
+        let tool = json!({
             "name": tool.name,
             "description": tool.description,
             "inputSchema": input_schema(tool),
             "server_name": server.name,
             "server_path": server.path.as_str(),
             "server_url": address(&app.public_url, server),
-            "relevance_score": relevance,
-        })
+            "relevance_score": score.relevance,
+        });
+        why(tool, score)
     };
-    Ok(json!({"tools": found.tools.iter().map(tool).collect::<Vec<_>>()}))
+    Ok(told("tools", answered.found.tools.iter().map(tool).collect(), &answered))
+}
+
+/// A hit, with why it is one.
+fn why(mut hit: Value, score: &Score) -> Value {
+    hit["match"] = json!({"semantic": score.semantic, "lexical": score.lexical, "terms": score.terms});
+    hit
+}
+
+/// An answer to a question, as the API words it.
+fn told<T>(name: &str, hits: Vec<Value>, answered: &Answered<T>) -> Value {
+    let mut told = json!({name: hits, "search_mode": answered.mode});
+    if let Some(meant) = &answered.did_you_mean {
+        told["did_you_mean"] = json!(meant);
+    }
+    told
 }
 
 fn get_agent(app: &App, caller: &Caller, arguments: &Map<String, Value>) -> Result<Value, ApiError> {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rmcp::model::{Tool, ToolAnnotations};
 use serde_json::{Map, Value, json};
 
+use crate::discover::semantic::question::{TRUST_LEVELS, VISIBILITIES};
+
 /// A tool of the registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offer {
@@ -35,15 +37,18 @@ impl Offer {
     const fn description(self) -> &'static str {
         match self {
             Offer::FindAgents => {
-                "Finds agents that can do something, by its meaning, best first. Describe the task in `query`, \
+                "Finds agents that can do something, by meaning and words, best first. Describe the task in `query`, \
                  in a sentence, not in keywords. `skills` and `tags` narrow it to agents that have at least one of \
-                 the skills (or, without skills, of the tags); without `query` they alone are looked for. Each agent comes with its path, for \
-                 get_agent, and with the address where it is called."
+                 the skills (or, without skills, of the tags); without `query` they alone are looked for. \
+                 `trust_level`, `visibility` and `min_score` narrow an answer to a `query`. Each agent comes with \
+                 its path, for get_agent, and with the address where it is called. `did_you_mean` is the query \
+                 with its words spelled as agents spell them."
             }
             Offer::FindTools => {
-                "Finds tools of MCP servers that can do something, by its meaning, best first: tools that the \
-                 caller may call. Describe the task in `query`, in a sentence. Each tool comes with the address \
-                 of its MCP server and with the JSON Schema of its arguments; call it there with `tools/call`."
+                "Finds tools of MCP servers that can do something, by meaning and words, best first: tools that the \
+                 caller may call. Describe the task in `query`, in a sentence. `tags`, all of which a tool's MCP \
+                 server must have, and `min_score` narrow it. Each tool comes with the address of its MCP server \
+                 and with the JSON Schema of its arguments; call it there with `tools/call`."
             }
             Offer::GetAgent => {
                 "Reads the whole card of an agent: what it does, where and in which protocol it is called, and how \
@@ -55,8 +60,10 @@ impl Offer {
     /// The names of its arguments.
     pub(super) const fn arguments(self) -> &'static [&'static str] {
         match self {
-            Offer::FindAgents => &["query", "max_results", "skills", "tags"],
-            Offer::FindTools => &["query", "max_results"],
+            Offer::FindAgents => {
+                &["query", "max_results", "skills", "tags", "trust_level", "visibility", "min_score"]
+            }
+            Offer::FindTools => &["query", "max_results", "tags", "min_score"],
             Offer::GetAgent => &["path"],
         }
     }
@@ -76,6 +83,9 @@ impl Offer {
         let most = json!({"type": "integer", "minimum": 1, "maximum": 50, "default": 10,
             "description": "How many results at most."});
         let names = |what: &str| json!({"type": "array", "items": {"type": "string"}, "description": what});
+        let least = json!({"type": "number", "minimum": 0, "maximum": 1, "default": 0,
+            "description": "The least relevance_score."});
+        let among = |what: &str, words: &[&str]| json!({"type": "array", "items": {"type": "string", "enum": words}, "description": what});
         let (properties, required) = match self {
             Offer::FindAgents => (
                 json!({
@@ -83,6 +93,9 @@ impl Offer {
                     "max_results": most,
                     "skills": names("Ids or names of skills, spelled as on agents' cards."),
                     "tags": names("Tags of agents or of their skills."),
+                    "trust_level": among("Only agents that are vouched for like this.", &TRUST_LEVELS),
+                    "visibility": among("Only agents that are visible like this.", &VISIBILITIES),
+                    "min_score": least,
                 }),
                 json!([]),
             ),
@@ -90,6 +103,8 @@ impl Offer {
                 json!({
                     "query": query("What the tool is to do, e.g. 'tell the time in another time zone'."),
                     "max_results": most,
+                    "tags": names("Tags of MCP servers, all of which the tool's server must have."),
+                    "min_score": least,
                 }),
                 json!(["query"]),
             ),
@@ -131,13 +146,18 @@ impl Offer {
     }
 }
 
-/// The schema of an object with one list of such items.
-fn list(name: &str, properties: Value) -> Arc<Map<String, Value>> {
-    let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
+/// The schema of an object with one list of such items; what a question adds to them is there with a question.
+fn list(name: &str, mut properties: Value) -> Arc<Map<String, Value>> {
+    let required: Vec<String> = properties.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    let share = || json!({"type": "number", "description": "0 to 1, higher is better."});
+    let terms = json!({"type": "array", "items": {"type": "string"}});
+    properties["match"] = json!({"type": "object", "description": "How near its meaning is, and which words it shares.",
+        "properties": {"semantic": share(), "lexical": share(), "terms": terms}});
     let items = json!({"type": "object", "required": required, "properties": properties});
-    object(
-        json!({"type": "object", "required": [name], "properties": {name: {"type": "array", "items": items}}}),
-    )
+    let mode = json!({"type": "string", "description": "semantic, partial or lexical: by words alone."});
+    object(json!({"type": "object", "required": [name], "properties": {
+        name: {"type": "array", "items": items}, "did_you_mean": {"type": "string"}, "search_mode": mode,
+    }}))
 }
 
 fn object(schema: Value) -> Arc<Map<String, Value>> {

@@ -2,6 +2,7 @@
 //! embedder is a deterministic one, and the clock stands where a test puts it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part")]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use registry::indexing::Index;
 use registry::keyring::KeyFile;
 use registry::servers::Health;
 use registry::{App, Exchange, Followers, Gateway, Metrics, Seal, UpstreamRules, Upstreams, endpoint};
-use search::HashedWords;
+use search::{Embedder, HashedWords};
 use serde_json::Value;
 use store::file::{FileStore, Folder};
 use store::{EntryStore as _, HistoryLimits};
@@ -114,12 +115,22 @@ impl World {
         World::remembering(HistoryLimits::default(), change)
     }
 
-    /// A registry that remembers so many changes.
-    pub fn remembering(limits: HistoryLimits, change: impl FnOnce(&mut App)) -> World {
-        World::on(Arc::new(tempfile::tempdir().expect("a folder")), limits, change)
+    /// A registry whose model is still being loaded; [`Index::build`] brings one.
+    pub fn without_model() -> World {
+        World::on(Arc::new(tempfile::tempdir().expect("a folder")), HistoryLimits::default(), None, |_| {})
     }
 
-    fn on(folder: Arc<tempfile::TempDir>, limits: HistoryLimits, change: impl FnOnce(&mut App)) -> World {
+    /// A registry that remembers so many changes.
+    pub fn remembering(limits: HistoryLimits, change: impl FnOnce(&mut App)) -> World {
+        World::on(Arc::new(tempfile::tempdir().expect("a folder")), limits, words(), change)
+    }
+
+    fn on(
+        folder: Arc<tempfile::TempDir>,
+        limits: HistoryLimits,
+        embedder: Option<Arc<dyn Embedder>>,
+        change: impl FnOnce(&mut App),
+    ) -> World {
         let (signer, _) = Signer::generate(SigningAlgorithm::EdDsa).expect("a key");
         let keys = KeySet::parse(key_set([&signer]).as_bytes()).expect("a key set");
         let hands = Arc::new(AtomicU64::new(NOW));
@@ -132,7 +143,7 @@ impl World {
         let keyring = key.open(servers.catalogue().iter().map(|server| &**server)).expect("a key");
         let (store, servers) = (Arc::new(store), Arc::new(servers));
         let index = Index::new(store.clone(), servers.clone(), Some(folder.path().join("vectors.bin")));
-        index.build(Arc::new(HashedWords::new(256)));
+        embedder.into_iter().for_each(|embedder| index.build(embedder));
         let mut app = App {
             policy: LivePolicy::new(Policy::parse(SHIPPED).expect("the shipped policy"), false, NOW),
             audit: Audit::default(),
@@ -161,9 +172,19 @@ impl World {
 
     /// The same state, opened by a new process.
     pub fn restarted(self) -> World {
+        self.restarted_with(words())
+    }
+
+    /// The same with this model.
+    pub fn restarted_with(self, embedder: Option<Arc<dyn Embedder>>) -> World {
         let folder = self.folder.clone();
         drop(self);
-        World::on(folder, HistoryLimits::default(), |_| {})
+        World::on(folder, HistoryLimits::default(), embedder, |_| {})
+    }
+
+    /// Where the state is.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn principal(&self, role: Role) -> Principal {
@@ -266,6 +287,11 @@ impl World {
         let path = path.as_str().expect("a path").trim_start_matches('/').replace('/', "%2F");
         self.ask(role, "POST", &format!("/api/agents/{path}/toggle?enabled=true"), None).await.is(200);
     }
+}
+
+/// An embedder that knows spelling alone.
+pub fn words() -> Option<Arc<dyn Embedder>> {
+    Some(Arc::new(HashedWords::new(256)))
 }
 
 /// A small right card.

@@ -98,7 +98,11 @@ async fn the_newer_protocol() {
     let [version, method] = headers("tools/call");
     let (status, answer) =
         send(&world, Role::Admin, "POST", &[version, method, ("mcp-name", "find_agents")], &body).await;
-    assert_eq!((status, &answer["result"]["structuredContent"]), (200, &json!({"agents": []})), "{answer}");
+    assert_eq!(
+        (status, &answer["result"]["structuredContent"]),
+        (200, &json!({"agents": [], "search_mode": "semantic"})),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

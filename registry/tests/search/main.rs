@@ -1,7 +1,13 @@
 //! Search by meaning over agents, MCP servers and tools: everybody finds exactly what he may see and call.
 
+mod betrayal;
+mod check;
 #[path = "../common/mod.rs"]
 mod common;
+mod filters;
+mod questions;
+mod race;
+mod states;
 
 use std::sync::Arc;
 
@@ -119,6 +125,9 @@ async fn everybody_finds_what_he_may_see_and_call() {
     let alone = World::new();
     let own = [("current_time_by_timezone", "Tells the time in a zone")];
     with(&alone, vec![server("currenttime", "Tells the time. Knows every zone of the world.", true, &own)])
+        .await;
+    alone
+        .publish(Role::Admin, card("/code-reviewer", "Reviewer", "Tells the time that a review takes"))
         .await;
     let seen = ask(&alone, Role::Lob1, SEARCH, question.clone()).await;
     assert_eq!(seen["servers"], found["servers"]);

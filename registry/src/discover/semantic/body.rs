@@ -1,6 +1,6 @@
-//! The wire types of search by meaning.
+//! The wire types of what a search by meaning and words finds.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use catalog::{AgentEntry, ServerEntry, Tool};
 use poem_openapi::payload::Json;
@@ -9,37 +9,11 @@ use poem_openapi::{ApiResponse, NewType, Object};
 use serde_json::{Map, Value};
 
 use super::question::{Question, name};
-use super::{ByKind, Found, SeenServer, SeenTool, Thing, best_sentence};
+use super::{Answered, ByKind, Found, SeenServer, SeenTool, Thing, best_sentence};
 use crate::agents::AgentFacts;
 use crate::body::Nullable;
 use crate::discover::body::{SkillSummary, skills};
-use crate::indexing::Kind;
-
-/// A question in plain words.
-#[derive(Object)]
-pub(crate) struct SemanticInput {
-    /// 1 to 512 characters.
-    #[oai(validator(min_length = 1, max_length = 512))]
-    query: String,
-    /// 1 to 100, 10 when left out; over all entity types together.
-    #[oai(validator(minimum(value = "1"), maximum(value = "100")))]
-    max_results: Option<u32>,
-    /// `a2a_agent`, `mcp_server`, `tool`; the first two when left out.
-    entity_types: Option<Vec<String>>,
-}
-
-/// A question in plain words, about everything that is registered.
-#[derive(Object)]
-pub(crate) struct SearchInput {
-    /// 1 to 512 characters.
-    #[oai(validator(min_length = 1, max_length = 512))]
-    query: String,
-    /// 1 to 50, 10 when left out; of each entity type.
-    #[oai(validator(minimum(value = "1"), maximum(value = "50")))]
-    max_results: Option<u32>,
-    /// `a2a_agent`, `mcp_server`, `tool`; all when left out.
-    entity_types: Option<Vec<String>>,
-}
+use crate::indexing::{Kind, Score};
 
 /// How a search by meaning is answered.
 #[derive(ApiResponse)]
@@ -66,6 +40,29 @@ pub(crate) struct SemanticAnswer {
     agents: Vec<FoundAgent>,
     /// The question as it was understood.
     query: String,
+    /// The question with its words spelled as in entries that the caller may see; only where that changes something.
+    /// Both spellings were looked for.
+    did_you_mean: Option<String>,
+    /// `semantic`: found by meaning and words. `partial`: the same, while the meaning of some entries is still being
+    /// worked out. `lexical`: by words alone, because there is no model (yet); `/health` says why.
+    search_mode: String,
+}
+
+/// Why something was found.
+#[derive(Object)]
+struct Match {
+    /// How near its meaning is to the question's, 0 to 1, four decimals; 0 where that is not worked out.
+    semantic: f64,
+    /// What it says that it has so many of the question's words, 0 to 1, four decimals; rare words count more.
+    lexical: f64,
+    /// The words of the question that it has.
+    terms: Vec<String>,
+}
+
+impl From<&Score> for Match {
+    fn from(score: &Score) -> Match {
+        Match { semantic: score.semantic, lexical: score.lexical, terms: score.terms.clone() }
+    }
 }
 
 /// A hit in brief, as the guide prints it.
@@ -81,6 +78,9 @@ struct Entity {
     url: String,
     /// 0 to 1, higher is better, four decimals.
     relevance_score: f64,
+    /// Why it was found.
+    #[oai(rename = "match")]
+    why: Match,
     /// Ids of an agent's skills.
     skills: Vec<String>,
     /// unverified, community, verified or trusted; empty for what is no agent.
@@ -100,6 +100,9 @@ struct FoundAgent {
     relevance_score: f64,
     /// The same number, under the name other clients read.
     score: f64,
+    /// Why it was found.
+    #[oai(rename = "match")]
+    why: Match,
 }
 
 /// Who offers an agent.
@@ -113,10 +116,11 @@ struct ProviderSummary {
 /// How to authenticate with an agent: name to scheme, as its card says.
 #[derive(NewType)]
 #[oai(from_parameter = false, from_multipart = false, to_header = false)]
-struct SecuritySchemes(HashMap<String, Any<Value>>);
+struct SecuritySchemes(BTreeMap<String, Any<Value>>);
 
 /// What fits the question best, kind by kind.
 #[derive(Object)]
+#[oai(skip_serializing_if_is_none)]
 pub(crate) struct SearchAnswer {
     /// The question as it was understood.
     query: String,
@@ -129,6 +133,12 @@ pub(crate) struct SearchAnswer {
     total_servers: u32,
     total_tools: u32,
     total_agents: u32,
+    /// The question with its words spelled as in entries that the caller may see; only where that changes something.
+    /// Both spellings were looked for.
+    did_you_mean: Option<String>,
+    /// `semantic`: found by meaning and words. `partial`: the same, while the meaning of some entries is still being
+    /// worked out. `lexical`: by words alone, because there is no model (yet); `/health` says why.
+    search_mode: String,
 }
 
 /// An MCP server found by meaning.
@@ -143,6 +153,9 @@ struct FoundServer {
     is_enabled: bool,
     /// 0 to 1, higher is better, four decimals.
     relevance_score: f64,
+    /// Why it was found.
+    #[oai(rename = "match")]
+    why: Match,
     /// The sentence of the description that fits best.
     match_context: String,
     /// Those of its tools that are among the best of all tools, best first.
@@ -156,6 +169,9 @@ struct MatchingTool {
     description: String,
     /// 0 to 1, higher is better, four decimals.
     relevance_score: f64,
+    /// Why it was found.
+    #[oai(rename = "match")]
+    why: Match,
     /// The sentence of the description that fits best.
     match_context: String,
 }
@@ -173,6 +189,9 @@ struct FoundTool {
     input_schema: InputSchema,
     /// 0 to 1, higher is better, four decimals.
     relevance_score: f64,
+    /// Why it was found.
+    #[oai(rename = "match")]
+    why: Match,
     /// The sentence of the description that fits best.
     match_context: String,
 }
@@ -180,38 +199,48 @@ struct FoundTool {
 /// A JSON Schema, as the MCP server gave it.
 #[derive(NewType)]
 #[oai(from_parameter = false, from_multipart = false, to_header = false)]
-struct InputSchema(HashMap<String, Any<Value>>);
+struct InputSchema(BTreeMap<String, Any<Value>>);
 
 impl SemanticAnswer {
     /// `public_url` is the gateway's.
-    pub(crate) fn new(question: Question, found: &[Found<Thing>], public_url: &str) -> SemanticAnswer {
+    pub(crate) fn new(
+        question: Question,
+        answered: Answered<Vec<Found<Thing>>>,
+        public_url: &str,
+    ) -> SemanticAnswer {
+        let Answered { found, did_you_mean, mode } = answered;
         let agent = |found: &Found<Thing>| match &found.thing {
-            Thing::Agent(entry) => Some(FoundAgent::new(entry, found.relevance)),
+            Thing::Agent(entry) => Some(FoundAgent::new(entry, &found.score)),
             Thing::Server(_) | Thing::Tool(_) => None,
         };
         SemanticAnswer {
             entities: found.iter().map(|found| Entity::new(found, public_url)).collect(),
             agents: found.iter().filter_map(agent).collect(),
             query: question.query,
+            did_you_mean,
+            search_mode: mode.to_owned(),
         }
     }
 }
 
 impl SearchAnswer {
-    pub(crate) fn new(question: Question, found: &ByKind) -> SearchAnswer {
+    pub(crate) fn new(question: Question, answered: Answered<ByKind>) -> SearchAnswer {
+        let Answered { found, did_you_mean, mode } = answered;
         let query = question.query;
         let servers: Vec<FoundServer> =
             found.servers.iter().map(|server| FoundServer::new(server, &found.tools, &query)).collect();
         // Tools were looked for with the servers in any case.
-        let tools = if question.kinds.contains(&Kind::Tool) { found.tools.as_slice() } else { &[] };
+        let tools = if question.narrow.kinds.contains(&Kind::Tool) { found.tools.as_slice() } else { &[] };
         SearchAnswer {
             total_servers: count(servers.len()),
             total_tools: count(tools.len()),
             total_agents: count(found.agents.len()),
             tools: tools.iter().map(|tool| FoundTool::new(tool, &query)).collect(),
-            agents: found.agents.iter().map(|agent| FoundAgent::new(&agent.thing, agent.relevance)).collect(),
+            agents: found.agents.iter().map(|agent| FoundAgent::new(&agent.thing, &agent.score)).collect(),
             servers,
             query,
+            did_you_mean,
+            search_mode: mode.to_owned(),
         }
     }
 }
@@ -226,8 +255,8 @@ pub(crate) fn address(public_url: &str, server: &ServerEntry) -> String {
 }
 
 impl Entity {
-    fn new(Found { thing, relevance }: &Found<Thing>, public_url: &str) -> Entity {
-        let relevance_score = *relevance;
+    fn new(Found { thing, score }: &Found<Thing>, public_url: &str) -> Entity {
+        let (relevance_score, why) = (score.relevance, Match::from(score));
         match thing {
             Thing::Agent(entry) => Entity {
                 entity_type: name(Kind::Agent).to_owned(),
@@ -236,6 +265,7 @@ impl Entity {
                 description: entry.description.clone(),
                 url: entry.url.clone(),
                 relevance_score,
+                why,
                 skills: entry.skills.iter().map(|skill| skill.id.clone()).collect(),
                 trust_level: entry.trust.name().to_owned(),
             },
@@ -246,6 +276,7 @@ impl Entity {
                 description: entry.description.clone(),
                 url: address(public_url, entry),
                 relevance_score,
+                why,
                 skills: Vec::new(),
                 trust_level: String::new(),
             },
@@ -256,6 +287,7 @@ impl Entity {
                 description: tool.description.clone(),
                 url: address(public_url, server),
                 relevance_score,
+                why,
                 skills: Vec::new(),
                 trust_level: String::new(),
             },
@@ -274,7 +306,8 @@ impl FoundServer {
             tags: entry.tags.clone(),
             num_tools: count(*callable),
             is_enabled: entry.enabled,
-            relevance_score: found.relevance,
+            relevance_score: found.score.relevance,
+            why: (&found.score).into(),
             match_context: best_sentence(&entry.description, query),
             matching_tools: own.map(|tool| MatchingTool::new(tool, query)).collect(),
         }
@@ -287,7 +320,8 @@ impl MatchingTool {
         MatchingTool {
             tool_name: tool.name.clone(),
             description: tool.description.clone(),
-            relevance_score: found.relevance,
+            relevance_score: found.score.relevance,
+            why: (&found.score).into(),
             match_context: best_sentence(&tool.description, query),
         }
     }
@@ -304,7 +338,8 @@ impl FoundTool {
             input_schema: InputSchema(
                 input_schema(tool).into_iter().map(|(name, value)| (name, Any(value))).collect(),
             ),
-            relevance_score: found.relevance,
+            relevance_score: found.score.relevance,
+            why: (&found.score).into(),
             match_context: best_sentence(&tool.description, query),
         }
     }
@@ -317,7 +352,7 @@ pub(crate) fn input_schema(tool: &Tool) -> Map<String, Value> {
 }
 
 impl FoundAgent {
-    fn new(entry: &AgentEntry, relevance: f64) -> FoundAgent {
+    fn new(entry: &AgentEntry, score: &Score) -> FoundAgent {
         let provider = entry.provider.as_ref().map(|provider| ProviderSummary {
             organization: provider.organization.clone(),
             url: Nullable(provider.url.clone()),
@@ -326,7 +361,7 @@ impl FoundAgent {
             Some(Value::Object(schemes)) => {
                 schemes.into_iter().map(|(name, scheme)| (name, Any(scheme))).collect()
             }
-            _ => HashMap::new(),
+            _ => BTreeMap::new(),
         };
         FoundAgent {
             facts: AgentFacts::new(entry),
@@ -334,8 +369,9 @@ impl FoundAgent {
             provider: Nullable(provider),
             version: entry.version.clone(),
             security_schemes: SecuritySchemes(schemes),
-            relevance_score: relevance,
-            score: relevance,
+            relevance_score: score.relevance,
+            score: score.relevance,
+            why: score.into(),
         }
     }
 }

@@ -13,15 +13,18 @@ use store::Catalogue;
 use crate::App;
 use crate::error::ApiError;
 use crate::identity::Caller;
-use crate::indexing::{Hit, Key, Kind, Sight, Wanted};
+use crate::indexing::{self, Document, Hit, Key, Kind, Narrow, Score, Sight, Wanted};
 
 pub(crate) use self::context::best_sentence;
 use self::question::Question;
 
-/// Something that fits, 0 to 1.
+/// How often the index is asked at most, where it was behind the stores.
+const ROUNDS: usize = 3;
+
+/// Something that fits, and why.
 pub(crate) struct Found<T> {
     pub(crate) thing: T,
-    pub(crate) relevance: f64,
+    pub(crate) score: Score,
 }
 
 /// What was found, whatever it is.
@@ -44,6 +47,15 @@ pub(crate) struct SeenTool {
     pub(crate) tool: Tool,
 }
 
+/// What fits a question best, best first.
+pub(crate) struct Answered<T> {
+    pub(crate) found: T,
+    /// The question as the entries that the caller may see would spell it, if that is another one.
+    pub(crate) did_you_mean: Option<String>,
+    /// What answered: `semantic`, `partial` or `lexical`.
+    pub(crate) mode: &'static str,
+}
+
 /// What fits a question best, kind by kind.
 #[derive(Default)]
 pub(crate) struct ByKind {
@@ -57,10 +69,9 @@ pub(crate) async fn search(
     app: &App,
     caller: &Caller,
     question: &Question,
-) -> Result<Vec<Found<Thing>>, ApiError> {
-    let wanted = Wanted { kinds: question.kinds.clone(), most: question.max_results, agents: None };
-    let mut found = nearest(app, caller, question, vec![wanted]).await?;
-    Ok(found.pop().unwrap_or_default())
+) -> Result<Answered<Vec<Found<Thing>>>, ApiError> {
+    let found = best(app, caller, question, std::slice::from_ref(&question.narrow)).await?;
+    Ok(found.map(|found| found.into_iter().flatten().collect()))
 }
 
 /// The agents that fit best, if they are among these paths.
@@ -69,73 +80,115 @@ pub(crate) async fn agents_among(
     caller: &Caller,
     question: &Question,
     paths: Option<HashSet<String>>,
-) -> Result<Vec<Found<Arc<AgentEntry>>>, ApiError> {
-    let wanted = Wanted { kinds: vec![Kind::Agent], most: question.max_results, agents: paths };
-    let found = nearest(app, caller, question, vec![wanted]).await?;
-    Ok(sorted(found).agents)
+) -> Result<Answered<Vec<Found<Arc<AgentEntry>>>>, ApiError> {
+    let narrow = Narrow { agents: paths, ..question.narrow.to(&[Kind::Agent]) };
+    let found = best(app, caller, question, &[narrow]).await?;
+    Ok(found.map(|found| sorted(found).agents))
 }
 
 /// What fits best of each kind that is asked for. Tools are looked for whenever servers are: they say what of a
 /// server fits.
-pub(crate) async fn by_kind(app: &App, caller: &Caller, question: &Question) -> Result<ByKind, ApiError> {
-    let asked = |kind: Kind| question.kinds.contains(&kind);
-    let kinds = [Kind::Agent, Kind::Server, Kind::Tool];
-    let kinds = kinds.into_iter().filter(|kind| asked(*kind) || (*kind == Kind::Tool && asked(Kind::Server)));
-    let wants = kinds.map(|kind| Wanted { kinds: vec![kind], most: question.max_results, agents: None });
-    nearest(app, caller, question, wants.collect()).await.map(sorted)
+pub(crate) async fn by_kind(
+    app: &App,
+    caller: &Caller,
+    question: &Question,
+) -> Result<Answered<ByKind>, ApiError> {
+    let asked = |kind: Kind| question.narrow.kinds.contains(&kind);
+    let kinds =
+        Kind::ALL.into_iter().filter(|kind| asked(*kind) || (*kind == Kind::Tool && asked(Kind::Server)));
+    let narrowed: Vec<Narrow> = kinds.map(|kind| question.narrow.to(&[kind])).collect();
+    Ok(best(app, caller, question, &narrowed).await?.map(sorted))
+}
+
+impl<T> Answered<T> {
+    fn map<U>(self, map: impl FnOnce(T) -> U) -> Answered<U> {
+        let Answered { found, did_you_mean, mode } = self;
+        Answered { found: map(found), did_you_mean, mode }
+    }
 }
 
 fn sorted(found: Vec<Vec<Found<Thing>>>) -> ByKind {
     let mut by_kind = ByKind::default();
-    for Found { thing, relevance } in found.into_iter().flatten() {
+    for Found { thing, score } in found.into_iter().flatten() {
         match thing {
-            Thing::Agent(thing) => by_kind.agents.push(Found { thing, relevance }),
-            Thing::Server(thing) => by_kind.servers.push(Found { thing, relevance }),
-            Thing::Tool(thing) => by_kind.tools.push(Found { thing, relevance }),
+            Thing::Agent(thing) => by_kind.agents.push(Found { thing, score }),
+            Thing::Server(thing) => by_kind.servers.push(Found { thing, score }),
+            Thing::Tool(thing) => by_kind.tools.push(Found { thing, score }),
         }
     }
     by_kind
 }
 
-async fn nearest(
+/// The best of each of these.
+async fn best(
     app: &App,
     caller: &Caller,
     question: &Question,
-    wants: Vec<Wanted>,
-) -> Result<Vec<Vec<Found<Thing>>>, ApiError> {
-    let hits = app.index.nearest(caller, &question.query, wants).await.map_err(ApiError::NoSearch)?;
-    // The index may be a moment behind the stores; what is shown is decided on the entries of now.
-    let (agents, servers) = (app.picture()?, app.shown(&*app.servers)?);
-    let sight = Sight::new(caller, &servers);
-    let shown = |hits: Vec<Hit>| hits.into_iter().filter_map(|hit| show(&hit, &agents, &servers, &sight));
-    Ok(hits.into_iter().map(|hits| shown(hits).collect()).collect())
-}
-
-fn show(
-    hit: &Hit,
-    agents: &Catalogue<AgentEntry>,
-    servers: &Catalogue<ServerEntry>,
-    sight: &Sight<'_>,
-) -> Option<Found<Thing>> {
-    let thing = match &hit.key {
-        Key::Agent(path) => {
-            let entry = agents.get(path).filter(|entry| sight.agent(entry))?;
-            Thing::Agent(entry.clone())
-        }
-        Key::Server(path) => {
-            let entry = servers.get(path).filter(|entry| sight.server(entry))?.clone();
-            Thing::Server(SeenServer { tools: sight.tools(&entry).count(), entry })
-        }
-        Key::Tool(path, name) => {
-            let server = servers.get(path).filter(|server| sight.tool(server, name))?.clone();
-            let tool = server.tools.iter().find(|tool| tool.name == *name)?.clone();
-            Thing::Tool(SeenTool { server, tool })
-        }
+    narrowed: &[Narrow],
+) -> Result<Answered<Vec<Vec<Found<Thing>>>>, ApiError> {
+    let want = |narrow: &Narrow| Wanted {
+        narrow: narrow.clone(),
+        most: question.max_results,
+        least: question.min_score,
     };
-    Some(Found { thing, relevance: four_decimals(hit.cosine) })
+    let wants: Vec<Wanted> = narrowed.iter().map(want).collect();
+    let mut round = 1;
+    loop {
+        let indexing::Found { hits, did_you_mean, mode } =
+            app.index.search(caller, &question.query, &wants).await.map_err(ApiError::NoSearch)?;
+        // The index may be a moment behind the stores; what is shown is decided on the entries of now.
+        let now = Now::of(app, caller)?;
+        let mut gone = Vec::new();
+        let mut found = Vec::new();
+        for (hits, narrow) in hits.into_iter().zip(narrowed) {
+            let mut shown = Vec::new();
+            for Hit { key, score } in hits {
+                match now.shows(&key, narrow) {
+                    Some(thing) => shown.push(Found { thing, score }),
+                    None => gone.push(key),
+                }
+            }
+            found.push(shown);
+        }
+        if gone.is_empty() || round == ROUNDS {
+            return Ok(Answered { found, did_you_mean, mode });
+        }
+        // What took a place in the answer without being in it has kept another one out.
+        app.index.catch_up(&gone).await;
+        round += 1;
+    }
 }
 
-/// Cosine similarity as the documented score: 0 to 1, four decimals.
-fn four_decimals(cosine: f32) -> f64 {
-    (f64::from(cosine).clamp(0.0, 1.0) * 10_000.0).round() / 10_000.0
+/// The entries of one moment, as one caller may see them.
+struct Now<'c> {
+    agents: Arc<Catalogue<AgentEntry>>,
+    servers: Arc<Catalogue<ServerEntry>>,
+    sight: Sight<'c>,
+}
+
+impl<'c> Now<'c> {
+    fn of(app: &App, caller: &'c Caller) -> Result<Now<'c>, ApiError> {
+        let (agents, servers) = (app.picture()?, app.shown(&*app.servers)?);
+        Ok(Now { agents, servers, sight: Sight::new(caller) })
+    }
+
+    fn shows(&self, key: &Key, narrow: &Narrow) -> Option<Thing> {
+        let document = match key {
+            Key::Agent(path) => Document::Agent(self.agents.get(path)?.clone()),
+            Key::Server(path) => Document::Server(self.servers.get(path)?.clone()),
+            Key::Tool(path, name) => Document::of_tool(self.servers.get(path)?, name)?,
+        };
+        if !self.sight.sees(&document) || !narrow.admits(&document) {
+            return None;
+        }
+        Some(match &document {
+            Document::Agent(entry) => Thing::Agent(entry.clone()),
+            Document::Server(entry) => {
+                Thing::Server(SeenServer { tools: self.sight.tools(entry).count(), entry: entry.clone() })
+            }
+            Document::Tool(server, _) => {
+                Thing::Tool(SeenTool { server: server.clone(), tool: document.tool()?.clone() })
+            }
+        })
+    }
 }

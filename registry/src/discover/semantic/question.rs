@@ -1,11 +1,14 @@
 //! Questions in plain words, read.
 
-use catalog::Faults;
+pub(crate) mod body;
+
+use access::Visibility;
+use catalog::{Faults, TrustLevel};
 use serde_json::{Map, Value};
 
 use crate::discover::body::{max_results, words};
 use crate::error::ApiError;
-use crate::indexing::Kind;
+use crate::indexing::{Kind, Narrow};
 
 /// A question in plain words.
 #[derive(Debug)]
@@ -13,10 +16,15 @@ pub(crate) struct Question {
     pub(crate) query: String,
     /// Over all kinds together, or of each.
     pub(crate) max_results: usize,
-    pub(crate) kinds: Vec<Kind>,
+    /// What it is about.
+    pub(crate) narrow: Narrow,
+    /// How relevant an answer must be, 0 to 1.
+    pub(crate) min_score: f64,
 }
 
 const MAX_QUERY: usize = 512;
+/// How many words a list of a question has at most: each is looked for at every entry, while others wait.
+const MOST_WORDS: usize = 32;
 /// How many results the two operations give at most.
 const MOST_ENTITIES: usize = 100;
 const MOST_OF_EACH: usize = 50;
@@ -46,7 +54,8 @@ pub(crate) fn everything(values: &Map<String, Value>) -> Result<Question, ApiErr
 
 /// Reads a question about what a caller of the registry's own tool asks for.
 pub(crate) fn about(values: &Map<String, Value>, kind: Kind) -> Result<Question, ApiError> {
-    read(values, MOST_OF_EACH, &[kind]).map(|question| Question { kinds: vec![kind], ..question })
+    let question = read(values, MOST_OF_EACH, &[kind])?;
+    Ok(Question { narrow: question.narrow.to(&[kind]), ..question })
 }
 
 fn read(values: &Map<String, Value>, most: usize, usual: &[Kind]) -> Result<Question, ApiError> {
@@ -64,19 +73,73 @@ fn read(values: &Map<String, Value>, most: usize, usual: &[Kind]) -> Result<Ques
         faults.add("query", format!("must be 1 to {MAX_QUERY} characters long, this has {length}"));
     }
     let max_results = max_results(values, most, &mut faults);
-    let mut kinds = Vec::new();
-    for word in words(values, "entity_types", &mut faults) {
-        match KINDS.iter().find(|(_, name)| *name == word) {
-            Some((kind, _)) if kinds.contains(kind) => {}
-            Some((kind, _)) => kinds.push(*kind),
-            None => {
-                let known = KINDS.map(|(_, name)| name).join(", ");
-                faults.add("entity_types", format!("'{word}' is no entity type: use {known}"));
-            }
-        }
-    }
+    let known = KINDS.map(|(_, name)| name);
+    let mut kinds = among(values, "entity_types", &known, kind, &mut faults);
     if kinds.is_empty() {
         kinds = usual.to_vec();
     }
-    Ok(faults.or(Question { query, max_results, kinds })?)
+    let narrow = Narrow {
+        kinds,
+        tags: few(values, "tags", &mut faults),
+        skills: few(values, "skills", &mut faults),
+        visibility: among(values, "visibility", &VISIBILITIES, Visibility::named, &mut faults),
+        trust: among(values, "trust_level", &TRUST_LEVELS, TrustLevel::named, &mut faults),
+        agents: None,
+    };
+    let min_score = min_score(values, &mut faults);
+    Ok(faults.or(Question { query, max_results, narrow, min_score })?)
+}
+
+pub(crate) const VISIBILITIES: [&str; 3] =
+    [Visibility::Public.name(), Visibility::Private.name(), Visibility::GroupRestricted.name()];
+pub(crate) const TRUST_LEVELS: [&str; 4] = ["unverified", "community", "verified", "trusted"];
+
+fn kind(word: &str) -> Option<Kind> {
+    KINDS.iter().find(|(_, name)| *name == word).map(|(kind, _)| *kind)
+}
+
+/// A list of words, each of which means something; each thing once.
+fn among<T: PartialEq>(
+    values: &Map<String, Value>,
+    field: &str,
+    known: &[&str],
+    read: impl Fn(&str) -> Option<T>,
+    faults: &mut Faults,
+) -> Vec<T> {
+    let mut meant = Vec::new();
+    for word in few(values, field, faults) {
+        match read(&word) {
+            Some(thing) if meant.contains(&thing) => {}
+            Some(thing) => meant.push(thing),
+            None => {
+                // What he wrote is told again, but not all of it: it may be very long.
+                let word: String = word.chars().take(40).collect();
+                faults.add(field, format!("'{word}' is none: use {}", known.join(", ")));
+            }
+        }
+    }
+    meant
+}
+
+/// A list of words that is not too long.
+fn few(values: &Map<String, Value>, field: &str, faults: &mut Faults) -> Vec<String> {
+    let mut words = words(values, field, faults);
+    if words.len() > MOST_WORDS {
+        faults.add(field, format!("must be {MOST_WORDS} words at most, this is {}", words.len()));
+        words.clear();
+    }
+    words
+}
+
+fn min_score(values: &Map<String, Value>, faults: &mut Faults) -> f64 {
+    let number = match values.get("min_score") {
+        None | Some(Value::Null) => Some(0.0),
+        Some(Value::Number(number)) => number.as_f64(),
+        Some(Value::String(text)) => text.trim().parse().ok(),
+        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => None,
+    };
+    number.filter(|number| (0.0..=1.0).contains(number)).unwrap_or_else(|| {
+        faults.add("min_score", "must be a number from 0 to 1");
+        0.0
+    })
 }

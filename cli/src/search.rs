@@ -3,7 +3,7 @@
 use access::Action;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::credentials::Needs;
 use crate::gateway::{Call, Session};
@@ -18,6 +18,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   agentctl search 'what time is it in Tokyo?'
   agentctl search 'review Python code' --max 3
+  agentctl search 'review Python code' --kind agent --tag security --trust verified --trust trusted
   agentctl search 'web pages' --kind tool --json | jq -r '.tools[] | .server_path + \" \" + .tool_name'
 
 Agents and servers are found while they are enabled, tools while you may call them. 'agent search'
@@ -36,6 +37,70 @@ pub(crate) struct Search {
     /// At most so many of each kind (1 to 50)
     #[arg(long, default_value = "10", value_name = "N")]
     max: u32,
+    #[command(flatten)]
+    narrow: Narrow,
+}
+
+/// What a search is narrowed by.
+#[derive(Debug, Args)]
+pub(crate) struct Narrow {
+    /// Only with this tag; more than once for all of several
+    #[arg(long = "tag", value_name = "TAG")]
+    tags: Vec<String>,
+    /// Only with this skill, by id or name (a tool: its name); more than once for all of several
+    #[arg(long = "skill", value_name = "SKILL")]
+    skills: Vec<String>,
+    /// Only agents of this trust level; more than once for one of several
+    #[arg(long = "trust", value_name = "LEVEL", value_parser = ["unverified", "community", "verified", "trusted"])]
+    trust: Vec<String>,
+    /// Only of this visibility; more than once for one of several
+    #[arg(long, value_name = "VISIBILITY", value_parser = ["public", "private", "group-restricted"])]
+    visibility: Vec<String>,
+    /// Only with at least this score (0 to 1)
+    #[arg(long, value_name = "SCORE")]
+    min_score: Option<f64>,
+}
+
+impl Narrow {
+    /// The question, narrowed; what was not given is not sent.
+    pub(crate) fn of(&self, mut question: Value) -> Value {
+        let lists = [
+            ("tags", &self.tags),
+            ("skills", &self.skills),
+            ("trust_level", &self.trust),
+            ("visibility", &self.visibility),
+        ];
+        for (name, words) in lists.into_iter().filter(|(_, words)| !words.is_empty()) {
+            question[name] = json!(words);
+        }
+        if let Some(score) = self.min_score {
+            question["min_score"] = json!(score);
+        }
+        question
+    }
+}
+
+/// What every answer to a search says of itself.
+#[derive(Deserialize)]
+pub(crate) struct Told {
+    did_you_mean: Option<String>,
+    search_mode: Option<String>,
+}
+
+impl Told {
+    /// Says it, where it matters.
+    pub(crate) fn say(&self) {
+        if let Some(meant) = &self.did_you_mean {
+            say(&format!("also looked for '{}'", one_line(meant)));
+        }
+        match self.search_mode.as_deref() {
+            Some("lexical") => say("the registry has no model now: only words were looked for"),
+            Some("partial") => {
+                say("the registry is still working out what entries mean: some were found by words");
+            }
+            Some(_) | None => {}
+        }
+    }
 }
 
 /// What can be found.
@@ -68,6 +133,8 @@ struct Answer {
     servers: Vec<Server>,
     #[serde(default)]
     tools: Vec<Tool>,
+    #[serde(flatten)]
+    told: Told,
 }
 
 #[derive(Deserialize)]
@@ -100,8 +167,8 @@ struct Tool {
 
 /// Asks, and shows what was found.
 pub(crate) fn search(options: &Search, remote: &Remote, json: bool) -> Result<Report, Failure> {
-    let Search { question, kinds, max } = options;
-    let mut wish = json!({"query": question, "max_results": max});
+    let Search { question, kinds, max, narrow } = options;
+    let mut wish = narrow.of(json!({"query": question, "max_results": max}));
     if !kinds.is_empty() {
         wish["entity_types"] = kinds.iter().map(|kind| kind.name()).collect();
     }
@@ -119,6 +186,7 @@ pub(crate) fn search(options: &Search, remote: &Remote, json: bool) -> Result<Re
 }
 
 fn rows(answer: Answer) -> String {
+    answer.told.say();
     let row = |score: f64, kind: &str, path: String, name: String, description: &str| {
         (score, [format!("{score:.4}"), kind.to_owned(), path, name, one_line(description)])
     };

@@ -10,6 +10,7 @@ use crate::gateway::{Call, Session};
 use crate::http::Method;
 use crate::options::Remote;
 use crate::outcome::{Failure, Report, done, say};
+use crate::search::Told;
 use crate::table::{fit, room};
 
 #[derive(Deserialize)]
@@ -28,6 +29,8 @@ pub(super) fn search(options: &Search, remote: &Remote, json: bool) -> Result<Re
     #[derive(Deserialize)]
     struct Answer {
         entities: Vec<Entity>,
+        #[serde(flatten)]
+        told: Told,
     }
     #[derive(Deserialize)]
     struct Entity {
@@ -38,14 +41,17 @@ pub(super) fn search(options: &Search, remote: &Remote, json: bool) -> Result<Re
         skills: Vec<String>,
     }
     let question = json!({"query": options.text, "max_results": options.max, "entity_types": ["a2a_agent"]});
-    let reply = ask(remote, "/api/agents/discover/semantic", question)?;
+    let reply = ask(remote, "/api/agents/discover/semantic", options.narrow.of(question))?;
     let answer: Answer = reply.read()?;
     let found = answer.entities.into_iter().map(|entity| {
         let Entity { path, name, relevance_score, trust_level, skills } = entity;
         Found { path, name, relevance_score, trust_level, ids: skills }
     });
     let found: Vec<Found> = found.collect();
-    Ok(done(json, &reply.body, || rows(&found, 4, "SKILLS")))
+    Ok(done(json, &reply.body, || {
+        answer.told.say();
+        rows(&found, 4, "SKILLS")
+    }))
 }
 
 /// Agents by skills and tags.

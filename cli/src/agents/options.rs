@@ -9,6 +9,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use super::examples;
 use crate::entries::{Switch, tag};
 use crate::options::path;
+use crate::search::Narrow;
 
 /// What to do with agents.
 #[derive(Debug, Subcommand)]
@@ -133,6 +134,8 @@ pub(crate) struct Search {
     /// At most so many agents (1 to 100)
     #[arg(long, default_value = "10", value_name = "N")]
     pub(super) max: u32,
+    #[command(flatten)]
+    pub(super) narrow: Narrow,
 }
 
 /// `agent discover`.

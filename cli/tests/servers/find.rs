@@ -32,8 +32,25 @@ fn the_best_stands_first_whatever_it_is() {
     let run = desk.at(&registry, &["search", "x", "--kind", "server", "--kind", "tool", "--json"]).ends(0);
     assert_eq!(run.out, format!("{body}\n"));
     assert_eq!(registry.all()[1].json()["entity_types"], json!(["mcp_server", "tool"]));
+    let narrow =
+        ["--tag", "a", "--tag", "b", "--skill", "s", "--trust", "verified", "--visibility", "private"];
+    desk.at(&registry, &[&["search", "x", "--min-score", "0.5"], &narrow[..]].concat()).ends(0);
+    assert_eq!(
+        registry.all()[2].json(),
+        json!({"query": "x", "max_results": 10, "tags": ["a", "b"], "skills": ["s"], "trust_level": ["verified"],
+            "visibility": ["private"], "min_score": 0.5})
+    );
     desk.at(&registry, &["search", "x", "--kind", "poem"]).ends(2);
+    desk.at(&registry, &["search", "x", "--trust", "poem"]).ends(2);
     let none = Server::answering(200, json!({"query": "x"}).to_string());
     let run = desk.at(&none, &["search", "x"]).ends(0);
     assert_eq!(run.err, "agentctl: nothing was found, or nothing that you may see\n");
+    let meant = json!({"query": "tiem", "did_you_mean": "time", "search_mode": "lexical"});
+    let run = desk.at(&Server::answering(200, meant.to_string()), &["search", "tiem"]).ends(0);
+    assert_eq!(
+        run.err,
+        "agentctl: also looked for 'time'\n\
+         agentctl: the registry has no model now: only words were looked for\n\
+         agentctl: nothing was found, or nothing that you may see\n"
+    );
 }

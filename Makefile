@@ -1,6 +1,6 @@
 # The doors of this repository. Variables: DATA=./data  PORT=8080  LISTEN=127.0.0.1  PUBLIC_URL=  POLICY=deploy/scopes.yml
 #   ISSUER=embedded|keycloak  KEYCLOAK_PORT=0  ISSUERS=  STORE=file|postgres  REGISTRIES=1
-.PHONY: help run up down demo test test-keycloak test-replicas test-clients crash lint bench bench-store bench-tokens bench-gateway fuzz openapi model keycloak fmt tools
+.PHONY: help run up down demo test test-keycloak test-replicas test-clients crash lint bench bench-store bench-tokens bench-gateway bench-search fuzz openapi model keycloak fmt tools
 # `--bin`, not `--package`: cargo then chooses features for the whole workspace, as for the servers, and
 # builds nothing twice (77 of xtask's 136 crates otherwise).
 SERVE := [ -x target/release/xtask ] || echo "==> building the tools (two minutes the first time)" >&2; cargo run --quiet --locked --release --bin xtask --
@@ -56,6 +56,11 @@ bench-tokens: tools ## Only what a sign-in and an exchange cost, beside one argo
 bench-gateway: tools ## Only what a call through the gateway costs, beside the same call made directly and through nginx alone
 	@$(TOOL) setup
 	cargo bench --workspace --locked --bench gateway
+bench-search: tools ## Only the search: how well and how fast it finds, 1,000,000 searches while everything changes, what a start takes
+	@$(TOOL) model
+	cargo bench --workspace --locked --bench quality --bench forward --bench start
+	cargo bench --workspace --locked --bench search -- --million
+	SEARCHES=1000000 cargo test --workspace --locked --release --test guarantee -- --ignored
 fuzz: tools ## Feed the readers of what strangers send, FUZZ_SECONDS=60 each
 	@$(TOOL) fuzz
 openapi: tools ## Rewrite docs/api/*.json from the code

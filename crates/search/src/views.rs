@@ -12,11 +12,11 @@ use moka::sync::Cache;
 use crate::lexical::Vocabulary;
 use crate::rows::{RowSet, Rows};
 
-/// Bytes of kept rows. A caller's rows take 4 bytes each, and his words about four times that while he asks.
+/// Bytes of kept rows, as they are reckoned: a caller's rows take 4 bytes each, and the words that he asks about some
+/// more (1 MB at the most in a small catalogue, of which a quarter is reckoned).
 const ROOM: u64 = 256 << 20;
-/// Bytes that are reckoned for what a caller's words may grow to, for each of his rows, and for everything else.
 const PER_ROW: usize = 16;
-const OVERHEAD: usize = 512;
+const OVERHEAD: usize = 256 << 10;
 
 /// Some caller's rows, and what is known of the words in them.
 pub(crate) struct Members {

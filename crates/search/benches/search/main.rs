@@ -83,27 +83,24 @@ fn measure(engine: &Engine<usize>, vectors: &Matrix, entries: usize, name: &str,
     let mut scope = scope(&class, &permitted, sees);
     scope.open = open;
     let bare = |(_, vector): &(Arc<Question>, Vec<f32>)| drop(black_box(vectors.cosines(vector, &rows)));
-    // Each number of wanted hits is another request: none of them was answered before.
-    let mut wanted = HITS;
-    let search = |(question, _): &(Arc<Question>, Vec<f32>), k: usize| {
-        let found = engine.search(question, &scope, k, 0.0).unwrap();
-        assert_eq!(found.hits.len(), k.min(rows.len()));
+    let search = |(question, _): &(Arc<Question>, Vec<f32>), least: f64| {
+        let found = engine.search(question, &scope, HITS, least).unwrap();
+        assert_eq!(found.hits.len(), HITS.min(rows.len()));
     };
-    questions.iter().for_each(|question| search(question, 1));
+    questions.iter().for_each(|question| search(question, 0.0));
     let (mut scans, mut searches, mut ratios, mut again) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    // Each time another least relevance, which leaves nothing out: so that no answer is one that was kept.
+    let mut least = -1.0;
     for _ in 0..ROUNDS {
         let scan = each(&questions, bare);
-        // A little more each round, so that no answer is a kept one; the scan does not depend on it.
-        wanted += 1;
-        let mut asked = 0;
         let found = each(&questions, |question| {
-            asked += 1;
-            search(question, wanted + 10 * (asked / QUESTIONS).min(100));
+            least += 1e-9;
+            search(question, least);
         });
         ratios.push(found / scan);
         scans.push(scan);
         searches.push(found);
-        again.push(each(&questions, |question| search(question, 1)));
+        again.push(each(&questions, |question| search(question, 0.0)));
     }
     let micros = |times: &mut Vec<f64>| median(times) * 1e6;
     println!(

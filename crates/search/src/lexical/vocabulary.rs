@@ -12,8 +12,8 @@ const B: f64 = 0.75;
 /// Hits are kept of so many rows for each row of the set; then all are forgotten.
 const HITS_PER_ROW: usize = 4;
 
-/// A word that nobody has takes up some room as well, also in a small set.
-const LEAST_HITS: usize = 4096;
+/// So many in any case, 8 bytes each: in a small set too, words are many, and one that nobody has takes up some room.
+const LEAST_HITS: usize = 131_072;
 
 /// So many repairs are remembered.
 const MOST_REPAIRS: usize = 1024;
@@ -30,7 +30,7 @@ pub(crate) struct Vocabulary {
 #[derive(Debug, Default)]
 struct Kept {
     /// By the number of the stem.
-    hits: HashMap<u32, Arc<Hits>>,
+    hits: HashMap<u32, Arc<Hits>, ahash::RandomState>,
     room: usize,
     repairs: HashMap<Box<str>, Option<Arc<str>>>,
 }

@@ -43,7 +43,7 @@ pub struct StackOptions {
     /// The gateway's address as callers write it, when that is not where it listens (a name, a proxy with
     /// TLS before it). The issuer's name begins with it.
     pub public_url: Option<String>,
-    /// The model's folder; without one, semantic search answers 503.
+    /// The model's folder; without one, search goes by words.
     pub model: Option<PathBuf>,
     /// scopes.yml.
     pub policy: PathBuf,

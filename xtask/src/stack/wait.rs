@@ -57,7 +57,7 @@ pub(super) fn url(ready: &Value, key: &str) -> Outcome<String> {
     }
 }
 
-/// Waits until the registry answers through the gateway and the search is no longer loading; says in
+/// Waits until the registry answers through the gateway and the search is on its way no longer; says in
 /// which state the search then is.
 pub(super) async fn for_health(gateway: &str, alive: impl FnMut() -> Outcome<()>) -> Outcome<String> {
     let client = client()?;
@@ -66,7 +66,7 @@ pub(super) async fn for_health(gateway: &str, alive: impl FnMut() -> Outcome<()>
         let health: Value =
             client.get(&address).send().await.ok()?.error_for_status().ok()?.json().await.ok()?;
         let state = health.pointer("/search/state").and_then(Value::as_str).unwrap_or("unavailable");
-        (state != "loading").then(|| state.to_owned())
+        (!matches!(state, "loading" | "building")).then(|| state.to_owned())
     })
     .await
 }

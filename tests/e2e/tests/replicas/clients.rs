@@ -83,14 +83,14 @@ pub(crate) async fn work(stack: Arc<Stack>, course: Arc<Course>, number: usize) 
         };
         // 412: somebody else has changed the counter since it was read. 404: his own
         // agent was never registered, because that got 502 or 503.
-        // 502: his own was killed under the request. 503: it is cut off from the database, or loads the model
-        // again.
+        // 502: his own was killed under the request. 503: it is cut off from the database. One that loads its model
+        // again searches by words.
         let is_write = ["count", "toggle", "register", "delete"].contains(&what);
         let is_right = match status {
             200 | 201 | 204 | 502 => true,
             412 => what == "count",
             404 => what == "delete",
-            503 => is_write || what == "semantic",
+            503 => is_write,
             _ => false,
         };
         assert!(is_right, "{what}: {status}");

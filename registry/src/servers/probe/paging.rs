@@ -11,6 +11,8 @@ use super::fault::Fault;
 const MAX_PAGES: usize = 256;
 /// The longest cursor, in bytes.
 const LONGEST_CURSOR: usize = 16 * 1024;
+/// The most that all tools may say together, in bytes of JSON: it is kept, indexed, and told on with the server's card.
+const MOST_SAID: usize = 1 << 20;
 /// The method is not known (JSON-RPC 2.0, section 5.1).
 const NO_SUCH_METHOD: i64 = -32601;
 
@@ -18,6 +20,7 @@ const NO_SUCH_METHOD: i64 = -32601;
 #[derive(Default)]
 pub(super) struct Pages {
     tools: Vec<Value>,
+    said: usize,
     seen: HashSet<String>,
     cursor: Option<String>,
 }
@@ -37,11 +40,17 @@ impl Pages {
             Err(fault) => return Err(fault),
         };
         match page.get_mut("tools").map(Value::take) {
-            Some(Value::Array(tools)) => self.tools.extend(tools),
+            Some(Value::Array(tools)) => {
+                self.said += tools.iter().map(|tool| tool.to_string().len()).sum::<usize>();
+                self.tools.extend(tools);
+            }
             Some(_) | None => return Err(Fault::broken("its answer has no list of tools")),
         }
         if self.tools.len() > MAX_TOOLS {
             return Err(Fault::Broken(format!("it has more than {MAX_TOOLS} tools")));
+        }
+        if self.said > MOST_SAID {
+            return Err(Fault::Broken(format!("its tools say more than {MOST_SAID} bytes")));
         }
         let cursor = match page.get_mut("nextCursor").map(Value::take) {
             None | Some(Value::Null) => return Ok(Some(std::mem::take(&mut self.tools))),
@@ -88,6 +97,7 @@ mod tests {
             json!({"tools": [], "nextCursor": 7}),
             json!({"tools": [], "nextCursor": "x".repeat(LONGEST_CURSOR + 1)}),
             json!({"tools": vec![json!({}); MAX_TOOLS + 1]}),
+            json!({"tools": vec![json!({"description": "x".repeat(MOST_SAID / 2)}); 2]}),
         ] {
             assert!(Pages::default().take(Ok(page)).is_err());
         }

@@ -182,6 +182,14 @@ impl World {
         World::on(folder, HistoryLimits::default(), embedder, |_| {})
     }
 
+    /// The same, after something was done with its state while it was stopped.
+    pub fn stopped(self, act: impl FnOnce(&Path)) -> World {
+        let folder = self.folder.clone();
+        drop(self);
+        act(folder.path());
+        World::on(folder, HistoryLimits::default(), words(), |_| {})
+    }
+
     /// Where the state is.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -222,3 +222,53 @@ async fn change_hidden_agents(world: &World, dice: &mut Dice) {
         world.ask(Role::Admin, "POST", &target, None).await.is(200);
     }
 }
+
+/// What is kept for one caller is not given to another: they differ in what any of these says alone.
+#[tokio::test]
+async fn callers_of_one_scope_find_their_own() {
+    let world = world();
+    for (path, owner, visibility, groups) in [
+        ("/of-ann", "ann", "private", json!([])),
+        ("/of-x", "carol", "group-restricted", json!(["x"])),
+        ("/of-all", "carol", "public", json!([])),
+    ] {
+        let mut card = card(path, "Agent", "Reviews Python code");
+        card["registered_by"] = json!(owner);
+        card["visibility"] = json!(visibility);
+        card["allowed_groups"] = groups;
+        card["is_enabled"] = json!(true);
+        let Value::Object(card) = card else { unreachable!("an object") };
+        let entry = catalog::AgentEntry::from_card(catalog::EntryPath::parse(path).expect("a path"), card);
+        let permit = super::permit(&world, access::Action::PublishAgent, path);
+        world.app.store.insert(&permit, entry.expect("an agent")).await.expect("kept");
+    }
+    super::rebuild(&world);
+    let lob1 = "registry-users-lob1";
+    let callers: [(&str, &[&str], &[&str]); 7] = [
+        ("ann", &[lob1], &["/of-all", "/of-ann"]),
+        ("bob", &[lob1], &["/of-all"]),
+        ("bob", &[lob1, "x"], &["/of-all", "/of-x"]),
+        ("ann", &["x", lob1], &["/of-all", "/of-ann", "/of-x"]),
+        ("ann", &["registry-users-lob2", "x"], &[]),
+        ("dan", &["mcp-registry-admin"], &["/of-all", "/of-ann", "/of-x"]),
+        ("bob\" [\"x\"]", &[lob1], &["/of-all"]),
+    ];
+    // Over and over: the second time, rows and answers of all of them are kept.
+    for round in 0..3 {
+        for (name, groups, expected) in callers {
+            let mut claims = world.claims(Role::Lob1);
+            claims.username = name.to_owned();
+            claims.groups = groups.iter().map(|group| (*group).to_owned()).collect();
+            let scopes = world.app.policy.current().scopes_for(groups);
+            claims.scopes = scopes.iter().map(str::to_owned).collect();
+            let request = poem::Request::builder().method(poem::http::Method::POST);
+            let request = request.uri(ENTITIES.parse().expect("a target")).content_type("application/json");
+            let request = request.header("X-Identity", world.seal(&claims));
+            let body = json!({"query": "reviews python code", "entity_types": ["a2a_agent"]});
+            let found = world.send(request.body(body.to_string())).await.is(200).json();
+            let mut paths = super::all(&found["agents"], "path");
+            paths.sort();
+            assert_eq!(paths, expected, "round {round}: {name} of {groups:?}");
+        }
+    }
+}

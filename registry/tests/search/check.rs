@@ -92,6 +92,69 @@ async fn after_any_sequence_of_changes() {
     }
 }
 
+/// The binary, with this state.
+fn run(state: &std::path::Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_registry"));
+    command.env_clear().args(arguments).arg("--state").arg(state);
+    let output = command.output().expect("it runs");
+    let told = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&told).into_owned())
+}
+
+#[tokio::test]
+async fn after_an_import() {
+    let world = World::new();
+    for number in 0..5 {
+        world
+            .publish(Role::Admin, card(&format!("/old{number}"), "Old", &format!("speciality{number}")))
+            .await;
+    }
+    let cards: serde_json::Map<String, Value> = (0..10)
+        .map(|number| {
+            let path = format!("/{}{number}", if number < 5 { "old" } else { "new" });
+            let mut card = card(&path, "Imported", &format!("bassoon {number}"));
+            card["is_enabled"] = json!(true);
+            (path, card)
+        })
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("agent_state.json");
+    std::fs::write(&file, json!({"agents": cards}).to_string()).expect("written");
+    let file = file.display().to_string();
+    let world = world.stopped(|state| {
+        let (code, told) = run(state, &["store", "import", "--existing", "replace", &file]);
+        assert_eq!(code, Some(0), "{told}");
+    });
+    is_clean(&world, "after an import");
+    let found = super::ask(&world, Role::Admin, super::ENTITIES, json!({"query": "bassoon 7"})).await;
+    assert_eq!(
+        (found["agents"].as_array().map(Vec::len), &found["agents"][0]["path"]),
+        (Some(10), &json!("/new7"))
+    );
+    let speciality = super::ask(&world, Role::Admin, super::SEARCH, json!({"query": "speciality3"})).await;
+    assert!(!speciality["agents"].to_string().contains("special"), "the old words are gone: {speciality}");
+}
+
+#[tokio::test]
+async fn the_command_says_what_it_needs() {
+    let world = World::new();
+    world.publish(Role::Admin, card("/a", "A", "d")).await;
+    world.app.index.save();
+    let check = ["index", "check", "--model", "/nonexistent", "--offline"];
+    let (code, told) = run(world.folder(), &check);
+    assert!(code == Some(1) && told.contains("another registry runs on this folder"), "{told}");
+    let _ = world.stopped(|state| {
+        let (code, told) = run(state, &check);
+        assert_eq!(code, Some(2), "without a model nothing can be compared: {told}");
+        assert!(told.contains("is not on this machine"), "{told}");
+        let (code, told) = run(state, &["index", "check", "--store", "postgres"]);
+        assert_eq!(code, Some(2), "{told}");
+        let url = ["index", "check", "--store", "postgres", "--database-url-file"];
+        let (code, told) = run(state, &[&url[..], &["/nonexistent"]].concat());
+        assert_eq!(code, Some(2), "{told}");
+    });
+}
+
 #[tokio::test]
 async fn an_operator_asks() {
     let world = World::new();

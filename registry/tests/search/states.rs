@@ -1,7 +1,7 @@
 //! Search before there is a model, while vectors are being made, and after their file was spoiled.
 
 use std::fs;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
@@ -249,4 +249,47 @@ async fn what_was_made_when_it_was_killed_is_not_made_again() {
     let world = world.restarted_with(Some(again.clone()));
     assert_eq!(again.count(), 0);
     drop(world.restarted_with(words()));
+}
+
+/// Fails on some texts while it is not well.
+struct Moody {
+    words: HashedWords,
+    is_well: AtomicBool,
+}
+
+impl Embedder for Moody {
+    fn embed(&self, text: &str) -> Result<Vec<f32>, SearchError> {
+        if text.contains("cursed") && !self.is_well.load(Ordering::SeqCst) {
+            return Err(SearchError::BadVector("it is not well".to_owned()));
+        }
+        self.words.embed(text)
+    }
+    fn knows(&self, word: &str) -> bool {
+        self.words.knows(word)
+    }
+    fn dimensions(&self) -> usize {
+        self.words.dimensions()
+    }
+    fn fingerprint(&self) -> &str {
+        self.words.fingerprint()
+    }
+}
+
+#[tokio::test]
+async fn what_the_model_cannot_read_is_found_by_words_said_and_tried_again() {
+    let moody = Arc::new(Moody { words: HashedWords::new(256), is_well: AtomicBool::new(false) });
+    let world = World::without_model().restarted_with(Some(moody.clone()));
+    publish_some(&world).await;
+    world.publish(Role::Admin, card("/c", "Treasure", "Digs up cursed gold")).await;
+    assert_eq!(best(&world, "gold treasure").await, pair("/c", "semantic"));
+    let expected = ["agent /c has no vector", "3 of 4 entries have a vector"];
+    assert_eq!(world.app.index.check().faults, expected);
+    assert_eq!(health(&world).await["embedded"], 3);
+    // A question that it cannot read is no mistake of the caller's.
+    let refused = world.ask(Role::Admin, "POST", ENTITIES, Some(json!({"query": "cursed"}))).await.is(503);
+    assert_eq!((&refused.json()["code"], refused.header("retry-after")), (&json!("search_unavailable"), "5"));
+    moody.is_well.store(true, Ordering::SeqCst);
+    super::rebuild(&world);
+    assert!(world.app.index.check().faults.is_empty());
+    assert_eq!(best(&world, "cursed gold").await, pair("/c", "semantic"));
 }

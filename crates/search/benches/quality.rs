@@ -83,8 +83,7 @@ fn main() {
     println!("|---|---|---|---|---|---|---|---|---|");
     for (name, by) in [("cosine", By::Cosine), ("words", By::Words), ("one score", By::OneScore)] {
         for repairs in [false, true] {
-            let mut sums: Vec<(&str, Sums)> =
-                KINDS.map(|kind| (kind, Sums::default())).into();
+            let mut sums: Vec<(&str, Sums)> = KINDS.map(|kind| (kind, Sums::default())).into();
             for question in &questions {
                 let ranked = ranked(&plain, &spelling, question, by, repairs);
                 let is_typo = question.kind.ends_with("typo");

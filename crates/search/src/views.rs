@@ -54,11 +54,10 @@ pub(crate) struct Views(Cache<Box<str>, Kept, ahash::RandomState>);
 
 impl Views {
     pub(crate) fn new() -> Self {
-        let weigh = |name: &Box<str>, kept: &Kept| {
+        let cache = Cache::<Box<str>, Kept>::builder().max_capacity(ROOM).weigher(|name, kept| {
             let bytes = name.len() + OVERHEAD + kept.members.set.bytes() + PER_ROW * kept.members.set.len();
             u32::try_from(bytes).unwrap_or(u32::MAX)
-        };
-        let cache = Cache::builder().max_capacity(ROOM).weigher(weigh);
+        });
         Self(cache.build_with_hasher(ahash::RandomState::new()))
     }
 

@@ -126,7 +126,7 @@ fn each<T>(questions: &[T], mut ask: impl FnMut(&T)) -> f64 {
     (self::cpu() - cpu) / f64::from(asked)
 }
 
-fn median(times: &mut Vec<f64>) -> f64 {
+fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }

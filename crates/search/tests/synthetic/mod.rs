@@ -124,7 +124,7 @@ pub fn catalogue(shape: Shape, count: usize, words: bool) -> Engine<usize> {
         for part in 0..parts {
             let engine = &engine;
             scope.spawn(move || {
-                (part..count).step_by(parts).for_each(|number| add(engine, shape, number, words))
+                (part..count).step_by(parts).for_each(|number| add(engine, shape, number, words));
             });
         }
     });

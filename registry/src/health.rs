@@ -8,6 +8,7 @@ use poem_openapi::{ApiResponse, Object, OpenApi};
 use crate::App;
 use crate::agents::Tag;
 use crate::app::instant;
+use crate::indexing::Report;
 
 /// The operations that need no caller.
 pub(crate) struct System(pub(crate) Arc<App>);
@@ -77,10 +78,9 @@ struct SearchHealth {
     state: String,
     /// Why it is unavailable, and what helps; or why everything is being built anew.
     reason: Option<String>,
-    /// How many agents, MCP servers and tools can be found.
-    entries: u32,
-    /// How many of them are found by their meaning, too.
-    embedded: u32,
+    /// While it is building: how many of a hundred entries are found by their meaning already. No number of entries
+    /// is told: this is for everybody, and what is hidden from him is among them.
+    percent: Option<u32>,
 }
 
 /// Whether callers can be recognised.
@@ -90,6 +90,11 @@ struct KeysHealth {
     keys: u32,
     /// Whether the last attempt to fetch them failed; the log says why.
     stale: bool,
+}
+
+fn percent(search: &Report) -> Option<u32> {
+    let Report { state: "building", progress, .. } = search else { return None };
+    (progress.embedded * 100).checked_div(progress.entries).and_then(|percent| u32::try_from(percent).ok())
 }
 
 impl Health {
@@ -113,9 +118,8 @@ impl Health {
             },
             search: SearchHealth {
                 state: search.state.to_owned(),
+                percent: percent(&search),
                 reason: search.reason,
-                entries: u32::try_from(search.progress.entries).unwrap_or(u32::MAX),
-                embedded: u32::try_from(search.progress.embedded).unwrap_or(u32::MAX),
             },
             identity_keys: KeysHealth {
                 keys: u32::try_from(keys.keys).unwrap_or(u32::MAX),

@@ -250,8 +250,12 @@ impl Index {
     /// Brings words, and who may find what, to the stores' state of where these are. Who has written there brings
     /// the vectors.
     pub(crate) async fn catch_up(&self, keys: &[Key]) {
-        let (inner, places) = (self.0.clone(), keys.iter().map(Place::from).collect::<HashSet<_>>());
-        let caught_up = self.0.compute(move || places.iter().for_each(|place| drop(inner.put(place))));
+        let (inner, mut places) = (self.0.clone(), keys.iter().map(Place::from).collect::<HashSet<_>>());
+        let caught_up = self.0.compute(move || {
+            // Where some are behind, others are: else one round would only bring the next ones to light.
+            places.extend(inner.stale());
+            places.iter().for_each(|place| drop(inner.put(place)));
+        });
         if let Err(cause) = caught_up.await {
             tracing::error!(cause, "an entry could not be indexed; the next sweep tries again");
         }

@@ -10,10 +10,11 @@ use moka::sync::Cache;
 use crate::engine::Found;
 use crate::views::Members;
 
-/// Hits that are kept: some hundred bytes each.
-const ROOM: u64 = 100_000;
-/// What an answer without hits counts as.
-const OVERHEAD: usize = 4;
+/// Bytes of questions and hits that are kept.
+const ROOM: u64 = 32 << 20;
+/// Bytes of an answer, and of a hit, beside their texts.
+const OVERHEAD: usize = 256;
+const EACH: usize = 96;
 
 /// What was asked, by whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,8 +38,13 @@ pub(crate) struct Answers(Cache<Request, Answer, ahash::RandomState>);
 
 impl Answers {
     pub(crate) fn new() -> Self {
-        let weigh = |_: &Request, answer: &Answer| {
-            u32::try_from(OVERHEAD + answer.found.hits.len()).unwrap_or(u32::MAX)
+        let weigh = |request: &Request, answer: &Answer| {
+            let hits = answer.found.hits.iter();
+            let hits = hits.map(|hit| {
+                EACH + hit.key.len() + hit.terms.iter().map(|term| 32 + term.len()).sum::<usize>()
+            });
+            let bytes = OVERHEAD + request.name.len() + request.question.len() + hits.sum::<usize>();
+            u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().max_capacity(ROOM).weigher(weigh).build_with_hasher(ahash::RandomState::new()))
     }

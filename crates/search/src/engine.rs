@@ -10,12 +10,15 @@ use half::f16;
 use sha2::{Digest, Sha256};
 
 use crate::answers::{Answers, Request};
-use crate::lexical::{Analysis, Field};
+use crate::lexical::{Analysis, Field, Weighed};
 use crate::question::{Question, Questions, normalised};
 use crate::ranking::{Limits, Ranking, Route, Scored};
-use crate::rows::{Graph, Rows, TextHash, to_half};
+use crate::rows::{Graph, Rows, Stamp, TextHash, to_half};
 use crate::views::{Members, Views};
 use crate::{Embedder, SavedVectors, SearchError, VectorsError, vectors};
+
+/// How often a new graph catches up with what changes meanwhile, each time with less, before it is taken over.
+const CATCHING_UP: usize = 3;
 
 /// What an entry says: the text that is embedded, and the fields that its words are from.
 #[derive(Debug, Clone, Copy)]
@@ -215,8 +218,8 @@ impl<F> Engine<F> {
     }
 
     /// Keeps what an entry says, and its facts, under a key: facts and words hold at once. A vector that is known is
-    /// taken; where one must be made, the hash of its text comes back, and [`Engine::embed`] makes it. Until then an
-    /// entry has the vector of its earlier text, if there was one.
+    /// taken; where one must be made, the hash of its text comes back, and [`Engine::embed`] makes it. Until then it
+    /// is found by its words.
     pub fn put(&self, key: &str, text: &Text<'_>, facts: F) -> Option<TextHash> {
         let hash = hash(text.embedded);
         let fields = self.fields.hash_one(text.fields);
@@ -329,28 +332,31 @@ impl<F> Engine<F> {
         let rows = &state.rows;
         let members = self.members(rows, scope);
         let wanted = self.wanted(rows, scope, &members);
-        let ranking =
-            Ranking { rows, members: &members, wanted: &wanted.set, open: scope.open, limits: self.limits };
-        let (mut best, route) = ranking.best(&question.words, question.vector.as_deref(), 0, k);
+        let ranking = Ranking { rows, wanted: &wanted.set, open: scope.open, limits: self.limits };
+        let vocabulary = members.vocabulary(rows);
+        let readings = std::iter::once(question).chain(repaired.as_deref());
+        let words: Vec<Weighed<'_>> = readings
+            .map(|reading| rows.lexicon().weighed(&reading.words, &members.set, vocabulary))
+            .collect();
+        let (mut best, route) = ranking.best(&words[0], question.vector.as_deref(), 0, k);
         if let Some(repaired) = &repaired {
-            let (other, _) = ranking.best(&repaired.words, repaired.vector.as_deref(), 1, k);
+            let (other, _) = ranking.best(&words[1], repaired.vector.as_deref(), 1, k);
             best = ranking.merged([best, other], k);
         }
-        let readings = [Some(question), repaired.as_deref()];
         let hit = |scored: &Scored| {
             let row = rows.get(scored.row)?;
             // Asked once more, of each: whatever is wrong with what was kept, nothing leaves here unasked.
             if !(scope.permitted)(&row.facts) {
                 self.views.forget(scope.class);
+                scope.name().iter().for_each(|name| self.views.forget(name));
                 return None;
             }
-            let words = readings[scored.reading].map(|reading| &reading.words);
             Some(Hit {
                 key: row.key.to_string(),
                 relevance: f64::from(scored.score) / 10_000.0,
                 semantic: scored.cosine.clamp(0.0, 1.0),
                 lexical: scored.lexical,
-                terms: words.map(|words| rows.lexicon().terms(words, scored.row)).unwrap_or_default(),
+                terms: words[scored.reading].terms(scored.row),
             })
         };
         let hits: Vec<Hit> = best.iter().filter_map(hit).filter(|hit| hit.relevance >= least).collect();
@@ -501,7 +507,7 @@ impl<F> Engine<F> {
         }
         let (matrix, stamps) = self.read().rows.for_graph();
         match Graph::build(&matrix, &stamps) {
-            Ok(Some(graph)) => self.write().rows.adopt(graph, &stamps),
+            Ok(Some(graph)) => self.adopt(graph, stamps),
             Ok(None) => {
                 tracing::info!(entries = stamps.len(), "these vectors have no neighbourhoods; scans answer");
                 self.in_vain.store(stamps.len(), Ordering::Relaxed);
@@ -512,6 +518,19 @@ impl<F> Engine<F> {
             }
         }
         self.building.store(false, Ordering::Release);
+    }
+
+    /// Takes over a graph: most of what has changed while it was built is caught up with before anybody waits.
+    fn adopt(&self, mut graph: Graph, mut stamps: Vec<Stamp>) {
+        for _ in 0..CATCHING_UP {
+            let (matrix, now) = self.read().rows.for_graph();
+            if let Err(cause) = graph.catch_up(&matrix, &stamps, &now) {
+                tracing::warn!(%cause, "the search graph is dropped; exact scans answer");
+                return;
+            }
+            stamps = now;
+        }
+        self.write().rows.adopt(graph, &stamps);
     }
 
     fn wants_graph(&self) -> bool {

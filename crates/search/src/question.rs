@@ -6,8 +6,10 @@ use moka::sync::Cache;
 
 use crate::lexical::Asked;
 
-/// Questions that are kept: 384 numbers and some words each, so at most about 20 MB.
-const KEPT: u64 = 8192;
+/// Bytes of questions that are kept: about 2 KB each of usual ones.
+const ROOM: u64 = 32 << 20;
+/// Bytes of a question beside its words and its vector.
+const OVERHEAD: usize = 256;
 
 /// A question: its words, and its vector where there is a model.
 #[derive(Debug)]
@@ -33,7 +35,12 @@ pub(crate) struct Questions(Cache<Box<str>, Arc<Question>, ahash::RandomState>);
 
 impl Questions {
     pub(crate) fn new() -> Self {
-        Self(Cache::builder().max_capacity(KEPT).build_with_hasher(ahash::RandomState::new()))
+        let weigh = |text: &Box<str>, question: &Arc<Question>| {
+            let vector = question.vector.as_ref().map_or(0, |vector| vector.len() * size_of::<f32>());
+            let bytes = OVERHEAD + 2 * text.len() + question.words.bytes() + vector;
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self(Cache::builder().max_capacity(ROOM).weigher(weigh).build_with_hasher(ahash::RandomState::new()))
     }
 
     pub(crate) fn get(&self, text: &str) -> Option<Arc<Question>> {

@@ -3,9 +3,8 @@
 use std::cmp::Ordering;
 use std::panic::resume_unwind;
 
-use crate::lexical::Asked;
+use crate::lexical::Weighed;
 use crate::rows::{RowSet, Rows};
-use crate::views::Members;
 
 /// How much a whole lexical match counts: it takes away four fifths of what the cosine leaves to be wished for. Flat
 /// between 0.5 and 1.0 where it was measured.
@@ -76,11 +75,9 @@ fn score(cosine: f32, lexical: f32) -> u32 {
     ((1.0 - left) * 10_000.0).round() as u32
 }
 
-/// What is ranked: some of a caller's rows, by what is known of all of his.
+/// What is ranked: some of a caller's rows.
 pub(crate) struct Ranking<'a, F> {
     pub(crate) rows: &'a Rows<F>,
-    /// All rows of the caller: what words are worth is reckoned from these.
-    pub(crate) members: &'a Members,
     /// Those that the question is about.
     pub(crate) wanted: &'a RowSet,
     /// Whether the graph may be asked.
@@ -92,13 +89,13 @@ impl<F> Ranking<'_, F> {
     /// The `min(k, wanted)` best rows for one reading, best first, ties by key.
     pub(crate) fn best(
         &self,
-        words: &Asked,
+        words: &Weighed<'_>,
         vector: Option<&[f32]>,
         reading: usize,
         k: usize,
     ) -> (Vec<Scored>, Route) {
-        let vocabulary = self.members.vocabulary(self.rows);
-        let mut shares = self.rows.lexicon().shares(words, &self.members.set, vocabulary);
+        let k = k.min(self.wanted.len());
+        let mut shares = words.shares();
         shares.iter_mut().for_each(|(_, share)| *share = evidence(*share));
         let Some(vector) = vector else {
             let cosines = vec![0.0; self.wanted.len()];

@@ -128,7 +128,8 @@ impl SavedVectors {
         }
         let entries = rest.0.chunks_exact(entry).filter_map(|entry| {
             let (text, vector) = entry.split_first_chunk::<HASH>()?;
-            Some((*text, read_row(vector, dimensions)?))
+            // One of another length than 1 was never written here, whatever the sum says.
+            Some((*text, read_row(vector, dimensions).filter(|vector| is_of_length_one(vector))?))
         });
         Ok(Self { fingerprint: fingerprint.to_owned(), dimensions, entries: entries.collect() })
     }

@@ -38,8 +38,24 @@ pub(crate) fn wish(values: &Map<String, Value>) -> Result<Wish, ApiError> {
     Ok(wish)
 }
 
-/// A list of texts, or one text with commas.
+/// How many words a list may have, and how many characters each: all of them are compared with what every entry has.
+const MOST_WORDS: usize = 32;
+const LONGEST_WORD: usize = 256;
+
+/// A list of words, or one text with commas; bounded.
 pub(super) fn words(values: &Map<String, Value>, name: &str, faults: &mut Faults) -> Vec<String> {
+    let words = listed(values, name, faults);
+    if words.len() > MOST_WORDS {
+        faults.add(name, format!("must be {MOST_WORDS} words at most, this is {}", words.len()));
+    } else if words.iter().any(|word| word.chars().count() > LONGEST_WORD) {
+        faults.add(name, format!("must be words of {LONGEST_WORD} characters at most"));
+    } else {
+        return words;
+    }
+    Vec::new()
+}
+
+fn listed(values: &Map<String, Value>, name: &str, faults: &mut Faults) -> Vec<String> {
     let split = |text: &str| -> Vec<String> {
         text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };

@@ -16,6 +16,8 @@ use super::{Due, Index, SharedVectors};
 
 /// How long vectors are waited for that another replica should be computing.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long those of this process have who write.
+const OWN_PATIENCE: Duration = Duration::from_millis(500);
 /// How often they are looked for.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -27,10 +29,10 @@ struct Waiting {
 }
 
 impl Index {
-    /// Keeps the index equal to what other replicas write. Runs until its task is dropped; ends at once
-    /// where no others are.
+    /// Keeps the index equal to what other replicas write, and to what is written here by somebody who does not wait
+    /// for his answer. Runs until its task is dropped.
     pub async fn follow_others(self) {
-        let Some(shared) = self.0.shared.clone() else { return };
+        let Some(shared) = self.0.shared.clone() else { return self.follow_own().await };
         let (mut agents, mut servers) = (self.0.agents.follow(), self.0.servers.follow());
         let (mut agent, mut server) = (*agents.borrow_and_update(), *servers.borrow_and_update());
         let mut waiting: HashMap<Place, Waiting> = HashMap::new();
@@ -56,6 +58,28 @@ impl Index {
             };
             self.take(news, &mut waiting).await;
             self.take_over(&shared, &mut waiting).await;
+        }
+    }
+
+    /// Brings what nobody has brought: who wrote it has hung up before he could.
+    async fn follow_own(self) {
+        let (mut agents, mut servers) = (self.0.agents.follow(), self.0.servers.follow());
+        loop {
+            let changed = tokio::select! {
+                changed = agents.changed() => changed,
+                changed = servers.changed() => changed,
+            };
+            if changed.is_err() {
+                return;
+            }
+            // Who writes brings it himself, nearly always.
+            tokio::time::sleep(OWN_PATIENCE).await;
+            let _ = (agents.borrow_and_update(), servers.borrow_and_update());
+            let inner = self.0.clone();
+            let Ok(stale) = tokio::task::spawn_blocking(move || inner.stale()).await else { continue };
+            for place in stale {
+                self.follow_place(place).await;
+            }
         }
     }
 
@@ -114,9 +138,13 @@ impl Index {
         if let Err(panic) = indexed.await {
             tracing::error!(%panic, "other replicas' changes are not indexed; the next sweep tries again");
         }
-        for place in late {
-            self.follow_place(place).await;
-        }
+        // Beside what comes in meanwhile: who may find what must not wait for vectors.
+        let index = self.clone();
+        tokio::spawn(async move {
+            for place in late {
+                index.follow_place(place).await;
+            }
+        });
     }
 }
 

@@ -4,6 +4,7 @@
 //! very many tools can be made private while they are being read.
 
 use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
@@ -37,7 +38,10 @@ impl Inner {
 
     /// Indexes whatever differs from the stores, and makes the vectors that could not be made before.
     pub(super) fn sweep(&self) {
-        self.stale().iter().for_each(|place| self.follow(place));
+        // Who may find what first, of all of them: vectors may take long.
+        let stale = self.stale().into_iter().map(|place| (self.put(&place), place));
+        let stale: Vec<_> = stale.collect();
+        stale.into_iter().for_each(|(lacking, place)| self.embed(&place, lacking));
         let Progress { entries, embedded } = self.engine.progress();
         if self.engine.has_model() && embedded < entries {
             self.lacking().into_iter().for_each(|(place, lacking)| self.embed(&place, lacking));
@@ -91,19 +95,13 @@ impl Inner {
         }
     }
 
-    /// Brings the index to the stores' state of a place, vectors and all.
-    pub(super) fn follow(&self, place: &Place) {
-        let lacking = self.put(place);
-        self.embed(place, lacking);
-    }
-
     /// Brings words, and who may find what, to the stores' state of a place. What lacks a vector comes back.
     pub(super) fn put(&self, place: &Place) -> Vec<Lacking> {
         let lane = &self.lanes[self.hasher.hash_one(place) as usize % LANES];
         let _turn = lane.lock().unwrap_or_else(PoisonError::into_inner);
         let (etag, documents) = self.documents(place);
         let keys: HashSet<Key> = documents.iter().map(Document::key).collect();
-        let held = self.indexed().remove(place).map(|indexed| indexed.keys).unwrap_or_default();
+        let held = self.indexed().get(place).map(|indexed| indexed.keys.clone()).unwrap_or_default();
         for key in held.difference(&keys) {
             self.engine.remove(&key.spelled());
             self.unsaved.store(true, Ordering::Release);
@@ -114,8 +112,9 @@ impl Inner {
             let lacks = document.with_text(|text| self.engine.put(&key, text, document.clone()));
             lacking.extend(lacks.map(|hash| (document, hash)));
         }
-        if let Some(etag) = etag {
-            self.indexed().insert(place.clone(), Indexed { etag, keys });
+        match etag {
+            Some(etag) => drop(self.indexed().insert(place.clone(), Indexed { etag, keys })),
+            None => drop(self.indexed().remove(place)),
         }
         lacking
     }
@@ -139,8 +138,13 @@ impl Inner {
     pub(super) fn make(&self, document: &Document) {
         let key = document.key();
         let spelled = key.spelled();
-        if let Err(error) = self.engine.embed(&spelled, &document.embedded()) {
-            tracing::error!(%key, %error, "found by its words alone; the next sweep tries again");
+        // A text on which the model panics must not keep all others from their vectors.
+        let made = catch_unwind(AssertUnwindSafe(|| self.engine.embed(&spelled, &document.embedded())));
+        let made = made
+            .map_err(|_| "the model panicked".to_owned())
+            .and_then(|made| made.map_err(|it| it.to_string()));
+        if let Err(error) = made {
+            tracing::error!(%key, error, "found by its words alone; the next sweep tries again");
             return;
         }
         self.unsaved.store(true, Ordering::Release);

@@ -25,7 +25,8 @@ const ARROWS: [(&str, &[&str]); 12] = [
 
 /// What tests may use beside that: the tools, for a database to test on (they use nothing of ours), and real cards, to
 /// measure how well they are found.
-const FOR_TESTS: [(&str, &[&str]); 3] = [("store", &["xtask"]), ("registry", &["xtask"]), ("search", &["catalog"])];
+const FOR_TESTS: [(&str, &[&str]); 3] =
+    [("store", &["xtask"]), ("registry", &["xtask"]), ("search", &["catalog"])];
 
 /// One crate, and the crates of ours that it uses.
 struct Crate {

@@ -38,6 +38,14 @@ pub(super) struct Term {
 }
 
 impl Asked {
+    /// About what it takes up.
+    pub(crate) fn bytes(&self) -> usize {
+        const EACH: usize = 64;
+        self.text.len()
+            + self.words.len() * (size_of::<AskedWord>() + EACH)
+            + self.terms.len() * (size_of::<Term>() + EACH)
+    }
+
     pub(crate) fn read(text: &str) -> Self {
         let stems = Stems::new();
         let mut asked = Self { text: text.to_owned(), words: Vec::new(), terms: Vec::new() };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 /// because they tell in which order texts have come.
 #[derive(Debug, Default)]
 pub(super) struct Interned {
-    numbers: HashMap<Arc<str>, u32>,
+    numbers: HashMap<Arc<str>, u32, ahash::RandomState>,
     texts: Vec<Option<Arc<str>>>,
     free: Vec<u32>,
     letters: usize,

@@ -13,8 +13,9 @@ use super::stem::Stems;
 use super::vocabulary::{Hits, Vocabulary};
 use crate::rows::RowSet;
 
-/// So many words of a question are looked for among their neighbours: more of them are no mistakes.
-const MOST_REPAIRS: usize = 16;
+/// So many words of a question are looked for among their neighbours: more of them are no mistakes, and each may have
+/// to be compared with very many.
+const MOST_REPAIRS: usize = 4;
 
 /// Words of rows, hidden ones too: every question is asked of a set of rows, and answered from it alone.
 #[derive(Debug)]
@@ -39,6 +40,12 @@ pub(crate) struct Lexicon {
 struct OfWord {
     stem: u32,
     postings: Postings,
+}
+
+/// A question, and what each of its words is worth in a set of rows.
+pub(crate) struct Weighed<'a> {
+    asked: &'a Asked,
+    found: Vec<Arc<Hits>>,
 }
 
 impl Lexicon {
@@ -120,27 +127,10 @@ impl Lexicon {
         Vocabulary::new(set.len(), length)
     }
 
-    /// How much of the question each row has, 0 < share <= 1, ascending by row; rows without any are left out.
-    pub(crate) fn shares(&self, asked: &Asked, set: &RowSet, vocabulary: &Vocabulary) -> Vec<(u32, f32)> {
-        let found: Vec<Arc<Hits>> =
-            asked.terms.iter().map(|term| self.hits(&term.stem, set, vocabulary)).collect();
-        let is_had = |term: usize| !found[term].rows.is_empty();
-        let most: f64 = (asked.terms.iter().zip(&found))
-            .filter(|(term, hits)| !hits.rows.is_empty() || asked.is_missed(term, is_had))
-            .map(|(_, hits)| hits.most)
-            .sum();
-        let mut shares = Vec::with_capacity(found.iter().map(|hits| hits.rows.len()).max().unwrap_or(0));
-        let lists = found.iter().filter(|hits| !hits.rows.is_empty()).map(|hits| hits.rows.as_slice());
-        add_up(lists, |row, sum| shares.push((row, (sum / most).min(1.0) as f32)));
-        shares
-    }
-
-    /// The words of the question that this row has: as they were asked, in lower case, in their order, once.
-    pub(crate) fn terms(&self, asked: &Asked, row: u32) -> Vec<String> {
-        let had: Vec<bool> = (asked.terms.iter())
-            .map(|term| self.of_stem(&term.stem).iter().any(|word| self.postings(*word).has(row)))
-            .collect();
-        asked.as_asked(|term| had[term])
+    /// What the question's words are worth in a set of rows.
+    pub(crate) fn weighed<'a>(&self, asked: &'a Asked, set: &RowSet, vocabulary: &Vocabulary) -> Weighed<'a> {
+        let found = asked.terms.iter().map(|term| self.hits(&term.stem, set, vocabulary)).collect();
+        Weighed { asked, found }
     }
 
     /// The question with the words replaced that no row of the set has and that are not `known`; None if
@@ -197,10 +187,6 @@ impl Lexicon {
         })
     }
 
-    fn of_stem(&self, stem: &str) -> &[u32] {
-        self.stems.number(stem).map_or(&[], |stem| &self.of_stem[stem as usize])
-    }
-
     fn postings(&self, word: u32) -> &Postings {
         &self.of_word[word as usize].postings
     }
@@ -240,6 +226,29 @@ impl Lexicon {
         }
         self.spellings.remove(self.words.text(word), word);
         self.words.remove(word);
+    }
+}
+
+impl Weighed<'_> {
+    /// How much of the question each row has, 0 < share <= 1, ascending by row; rows without any are left out.
+    pub(crate) fn shares(&self) -> Vec<(u32, f32)> {
+        let Self { asked, found } = self;
+        let is_had = |term: usize| !found[term].rows.is_empty();
+        let most: f64 = (asked.terms.iter().zip(found))
+            .filter(|(term, hits)| !hits.rows.is_empty() || asked.is_missed(term, is_had))
+            .map(|(_, hits)| hits.most)
+            .sum();
+        let mut shares = Vec::with_capacity(found.iter().map(|hits| hits.rows.len()).max().unwrap_or(0));
+        let lists = found.iter().filter(|hits| !hits.rows.is_empty()).map(|hits| hits.rows.as_slice());
+        add_up(lists, |row, sum| shares.push((row, (sum / most).min(1.0) as f32)));
+        shares
+    }
+
+    /// The words of the question that a row of the set has: as they were asked, in lower case, in their order, once.
+    pub(crate) fn terms(&self, row: u32) -> Vec<String> {
+        let has = |hits: &Arc<Hits>| hits.rows.binary_search_by_key(&row, |(row, _)| *row).is_ok();
+        let had: Vec<bool> = self.found.iter().map(has).collect();
+        self.asked.as_asked(|term| had[term])
     }
 }
 

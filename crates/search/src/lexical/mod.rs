@@ -26,7 +26,7 @@ mod words;
 
 pub(crate) use analysis::Analysis;
 pub(crate) use asked::Asked;
-pub(crate) use lexicon::Lexicon;
+pub(crate) use lexicon::{Lexicon, Weighed};
 pub(crate) use vocabulary::Vocabulary;
 
 /// One text of an entry, and how much a word in it counts.

@@ -16,29 +16,24 @@ const LETTERS_FOR_TWO: usize = 7;
 /// Words of letters only, by first letter and length.
 #[derive(Debug, Default)]
 pub(super) struct Spellings {
-    shelves: HashMap<(char, u8), Vec<Spelling>>,
+    shelves: HashMap<(char, u8), Shelf, ahash::RandomState>,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Spelling {
-    /// Which letters it has, a bit each: an edit changes two at most.
-    letters: u32,
-    word: u32,
-}
+/// Words, and which letters they have, a bit each: an edit changes two at most. A map, because somebody may publish very
+/// many that begin alike, and have them deleted.
+type Shelf = HashMap<u32, u32, ahash::RandomState>;
 
 impl Spellings {
     pub(super) fn insert(&mut self, text: &str, word: u32) {
         if let Some(shelf) = shelf(text) {
-            self.shelves.entry(shelf).or_default().push(Spelling { letters: letters(text), word });
+            self.shelves.entry(shelf).or_default().insert(word, letters(text));
         }
     }
 
     pub(super) fn remove(&mut self, text: &str, word: u32) {
         let Some(shelf) = shelf(text) else { return };
         let Some(spellings) = self.shelves.get_mut(&shelf) else { return };
-        if let Some(place) = spellings.iter().position(|spelling| spelling.word == word) {
-            spellings.swap_remove(place);
-        }
+        spellings.remove(&word);
         if spellings.is_empty() {
             self.shelves.remove(&shelf);
         }
@@ -51,13 +46,13 @@ impl Spellings {
         let has = letters(asked);
         let mut near = Vec::new();
         for length in length.saturating_sub(reach)..=length + reach {
-            for spelling in self.shelves.get(&(first, length)).into_iter().flatten() {
-                if (spelling.letters ^ has).count_ones() > 2 * u32::from(reach) {
+            for (word, letters) in self.shelves.get(&(first, length)).into_iter().flatten() {
+                if (letters ^ has).count_ones() > 2 * u32::from(reach) {
                     continue;
                 }
-                let distance = osa_distance(asked, text(spelling.word));
+                let distance = osa_distance(asked, text(*word));
                 if distance <= usize::from(reach) {
-                    near.push((distance, spelling.word));
+                    near.push((distance, *word));
                 }
             }
         }
@@ -65,8 +60,9 @@ impl Spellings {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let words: usize = self.shelves.values().map(|shelf| shelf.capacity() * size_of::<Spelling>()).sum();
-        words + self.shelves.capacity() * size_of::<((char, u8), Vec<Spelling>)>()
+        let words: usize =
+            self.shelves.values().map(|shelf| shelf.capacity() * size_of::<(u32, u32)>()).sum();
+        words + self.shelves.capacity() * size_of::<((char, u8), Shelf)>()
     }
 }
 

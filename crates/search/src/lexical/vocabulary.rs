@@ -141,7 +141,7 @@ mod tests {
             vocabulary.repair(&word.to_string(), || None);
             assert!(vocabulary.kept().repairs.len() <= MOST_REPAIRS);
         }
-        assert!(vocabulary.bytes() < 400_000);
+        assert!(vocabulary.bytes() < 1_300_000);
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! The graph is a cache of the matrix. It knows no permissions (usearch's filtered search loses recall
 //! silently and, beside removals, has returned keys whose predicate is false), and it is never saved.
 
+use std::collections::HashSet;
+
 use usearch::{Index, IndexOptions, MetricKind, ScalarKind};
 
 use super::matrix::{Matrix, to_single};
@@ -122,6 +124,24 @@ impl Graph {
             }
         }
         Ok(false)
+    }
+
+    /// From the graph of some stamps to that of others, whose vectors are in this matrix.
+    pub(crate) fn catch_up(
+        &mut self,
+        matrix: &Matrix,
+        from: &[Stamp],
+        to: &[Stamp],
+    ) -> Result<(), GraphError> {
+        let (from, to): (HashSet<Stamp>, HashSet<Stamp>) =
+            (from.iter().copied().collect(), to.iter().copied().collect());
+        for stamp in from.difference(&to) {
+            self.remove(*stamp)?;
+        }
+        for stamp in to.difference(&from) {
+            self.add(*stamp, &to_single(matrix.row(unstamped(*stamp).0)))?;
+        }
+        Ok(())
     }
 
     /// Adds a vector. `&mut self`, because growing must not meet a search.

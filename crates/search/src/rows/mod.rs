@@ -7,13 +7,12 @@ mod graph;
 mod matrix;
 mod set;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 
 use half::f16;
 use hashbrown::HashTable;
 
-use self::graph::Stamp;
-pub(crate) use self::graph::{Graph, GraphError};
+pub(crate) use self::graph::{Graph, GraphError, Stamp};
 pub(crate) use self::matrix::{Matrix, to_half, to_single};
 pub(crate) use self::set::RowSet;
 use crate::lexical::{Analysis, Lexicon};
@@ -24,15 +23,6 @@ pub type TextHash = [u8; 32];
 /// How many changes are remembered: who is further behind looks at every row.
 const REMEMBERED: usize = 4096;
 
-/// What a row has of a vector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
-    Nothing,
-    /// The one of an earlier text, until the one of this text is there.
-    Earlier,
-    Current,
-}
-
 pub(crate) struct Row<F> {
     pub(crate) key: Box<str>,
     pub(crate) facts: F,
@@ -40,7 +30,8 @@ pub(crate) struct Row<F> {
     /// Of the fields that its words are from.
     fields: u64,
     generation: u32,
-    held: Held,
+    /// Whether it has the vector of its text.
+    embedded: bool,
 }
 
 pub(crate) struct Rows<F> {
@@ -81,7 +72,7 @@ impl<F> Rows<F> {
         if let Some(last) = self.rows.len().checked_sub(1) {
             self.matrix.reach(last as u32);
         }
-        self.rows.iter_mut().flatten().for_each(|row| row.held = Held::Nothing);
+        self.rows.iter_mut().flatten().for_each(|row| row.embedded = false);
     }
 
     /// How many keys there are.
@@ -141,20 +132,16 @@ impl<F> Rows<F> {
     pub(crate) fn put(&mut self, key: &str, text: TextHash, fields: u64, words: Option<&Analysis>, facts: F) {
         let row = match self.find(key) {
             Some(at) => {
-                let row = self.rows[at as usize].as_mut().expect("by_key names rows that are there");
-                row.facts = facts;
-                if row.text != text {
-                    row.text = text;
-                    if row.held == Held::Current {
-                        row.held = Held::Earlier;
-                        self.embedded -= 1;
-                    }
+                // What the earlier text said may not be what those may find who find it now.
+                if self.get(at).is_some_and(|row| row.text != text) {
+                    self.forget_vector(at);
+                }
+                if let Some(row) = self.rows[at as usize].as_mut() {
+                    (row.text, row.facts) = (text, facts);
                 }
                 at
             }
-            None => {
-                self.begin(Row { key: key.into(), facts, text, fields, generation: 0, held: Held::Nothing })
-            }
+            None => self.begin(Row { key: key.into(), facts, text, fields, generation: 0, embedded: false }),
         };
         if let Some(words) = words {
             self.lexicon.insert(row, words);
@@ -211,57 +198,50 @@ impl<F> Rows<F> {
     /// The text for which a key has no vector yet.
     pub(crate) fn lacks(&self, key: &str) -> Option<TextHash> {
         let row = self.get(self.find(key)?)?;
-        (row.held != Held::Current).then_some(row.text)
+        (!row.embedded).then_some(row.text)
     }
 
-    /// The keys without a vector of their text, with the hash of that.
+    /// The keys without a vector, with the hash of their text.
     pub(crate) fn lacking(&self) -> Vec<(Box<str>, TextHash)> {
-        let lacking = self.all().filter(|(_, row)| row.held != Held::Current);
+        let lacking = self.all().filter(|(_, row)| !row.embedded);
         lacking.map(|(_, row)| (row.key.clone(), row.text)).collect()
     }
 
     /// The vector of the text of a key from now on, if that is still its text.
     pub(crate) fn set_vector(&mut self, key: &str, text: TextHash, vector: &[f16]) {
         let Some(at) = self.find(key) else { return };
-        let Some(row) = self.rows[at as usize].as_mut().filter(|row| row.text == text) else { return };
-        if row.held == Held::Current {
+        let Some(row) = self.rows[at as usize].as_mut().filter(|row| row.text == text && !row.embedded)
+        else {
             return;
-        }
-        let (before, old) = (row.held, graph::stamp(at, row.generation));
-        row.held = Held::Current;
+        };
+        row.embedded = true;
         row.generation = row.generation.wrapping_add(1);
-        let new = graph::stamp(at, row.generation);
+        let stamp = graph::stamp(at, row.generation);
         self.embedded += 1;
         self.matrix.set(at, vector);
-        if before == Held::Earlier {
-            self.tell_graph(|graph| graph.remove(old));
-        }
-        self.tell_graph(|graph| graph.add(new, &to_single(vector)));
+        self.tell_graph(|graph| graph.add(stamp, &to_single(vector)));
         self.note(at);
     }
 
     fn forget_vector(&mut self, at: u32) {
-        let Some(row) = self.get(at) else { return };
-        let (held, old) = (row.held, graph::stamp(at, row.generation));
-        if held == Held::Current {
-            self.embedded -= 1;
-        }
-        if held != Held::Nothing {
-            self.matrix.clear(at);
-            self.tell_graph(|graph| graph.remove(old));
-        }
+        let Some(row) = self.rows[at as usize].as_mut().filter(|row| row.embedded) else { return };
+        row.embedded = false;
+        let stamp = graph::stamp(at, row.generation);
+        self.embedded -= 1;
+        self.matrix.clear(at);
+        self.tell_graph(|graph| graph.remove(stamp));
     }
 
     /// The vector of a key, and the hash of the text that it is of.
     pub(crate) fn vector(&self, key: &str) -> Option<(TextHash, &[f16])> {
         let at = self.find(key)?;
-        let row = self.get(at).filter(|row| row.held == Held::Current)?;
+        let row = self.get(at).filter(|row| row.embedded)?;
         Some((row.text, self.matrix.row(at)))
     }
 
     /// All vectors, by the hashes of their texts.
     pub(crate) fn vectors(&self) -> impl Iterator<Item = (TextHash, &[f16])> {
-        let current = self.all().filter(|(_, row)| row.held == Held::Current);
+        let current = self.all().filter(|(_, row)| row.embedded);
         current.map(|(at, row)| (row.text, self.matrix.row(at)))
     }
 
@@ -272,22 +252,16 @@ impl<F> Rows<F> {
 
     /// What a graph is built of, shared so that it can be built while the catalogue lives on.
     pub(crate) fn for_graph(&self) -> (Matrix, Vec<Stamp>) {
-        let held = self.all().filter(|(_, row)| row.held != Held::Nothing);
+        let held = self.all().filter(|(_, row)| row.embedded);
         (self.matrix.clone(), held.map(|(at, row)| graph::stamp(at, row.generation)).collect())
     }
 
-    /// Takes over a graph built of `stamps`, after catching up with what changed since.
-    pub(crate) fn adopt(&mut self, graph: Graph, stamps: &[Stamp]) {
-        self.graph = Some(graph);
-        let built: HashSet<Stamp> = stamps.iter().copied().collect();
-        let (_, now) = self.for_graph();
-        let now: HashSet<Stamp> = now.into_iter().collect();
-        for stamp in built.difference(&now) {
-            self.tell_graph(|graph| graph.remove(*stamp));
-        }
-        for stamp in now.difference(&built) {
-            let vector = to_single(self.matrix.row(graph::unstamped(*stamp).0));
-            self.tell_graph(|graph| graph.add(*stamp, &vector));
+    /// Takes over a graph of these stamps; what has changed since must be little.
+    pub(crate) fn adopt(&mut self, mut graph: Graph, stamps: &[Stamp]) {
+        let (matrix, now) = self.for_graph();
+        match graph.catch_up(&matrix, stamps, &now) {
+            Ok(()) => self.graph = Some(graph),
+            Err(cause) => tracing::warn!(%cause, "the search graph is dropped; exact scans answer"),
         }
     }
 

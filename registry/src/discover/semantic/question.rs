@@ -23,8 +23,6 @@ pub(crate) struct Question {
 }
 
 const MAX_QUERY: usize = 512;
-/// How many words a list of a question has at most: each is looked for at every entry, while others wait.
-const MOST_WORDS: usize = 32;
 /// How many results the two operations give at most.
 const MOST_ENTITIES: usize = 100;
 const MOST_OF_EACH: usize = 50;
@@ -80,8 +78,8 @@ fn read(values: &Map<String, Value>, most: usize, usual: &[Kind]) -> Result<Ques
     }
     let narrow = Narrow {
         kinds,
-        tags: few(values, "tags", &mut faults),
-        skills: few(values, "skills", &mut faults),
+        tags: words(values, "tags", &mut faults),
+        skills: words(values, "skills", &mut faults),
         visibility: among(values, "visibility", &VISIBILITIES, Visibility::named, &mut faults),
         trust: among(values, "trust_level", &TRUST_LEVELS, TrustLevel::named, &mut faults),
         agents: None,
@@ -107,28 +105,16 @@ fn among<T: PartialEq>(
     faults: &mut Faults,
 ) -> Vec<T> {
     let mut meant = Vec::new();
-    for word in few(values, field, faults) {
+    for word in words(values, field, faults) {
         match read(&word) {
             Some(thing) if meant.contains(&thing) => {}
             Some(thing) => meant.push(thing),
             None => {
-                // What he wrote is told again, but not all of it: it may be very long.
-                let word: String = word.chars().take(40).collect();
                 faults.add(field, format!("'{word}' is none: use {}", known.join(", ")));
             }
         }
     }
     meant
-}
-
-/// A list of words that is not too long.
-fn few(values: &Map<String, Value>, field: &str, faults: &mut Faults) -> Vec<String> {
-    let mut words = words(values, field, faults);
-    if words.len() > MOST_WORDS {
-        faults.add(field, format!("must be {MOST_WORDS} words at most, this is {}", words.len()));
-        words.clear();
-    }
-    words
 }
 
 fn min_score(values: &Map<String, Value>, faults: &mut Faults) -> f64 {

@@ -35,9 +35,9 @@ pub(crate) struct Questions(Cache<Box<str>, Arc<Question>, ahash::RandomState>);
 
 impl Questions {
     pub(crate) fn new() -> Self {
-        let weigh = |text: &Box<str>, question: &Arc<Question>| {
+        let weigh = |_: &_, question: &Arc<Question>| {
             let vector = question.vector.as_ref().map_or(0, |vector| vector.len() * size_of::<f32>());
-            let bytes = OVERHEAD + 2 * text.len() + question.words.bytes() + vector;
+            let bytes = OVERHEAD + 2 * question.text.len() + question.words.bytes() + vector;
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self(Cache::builder().max_capacity(ROOM).weigher(weigh).build_with_hasher(ahash::RandomState::new()))

@@ -110,7 +110,10 @@ mod tests {
         assert_eq!(postings.within(&all), [(3, 3.0), (9, 1.0), (65_536, 0.0), (70_000, 4464.0)]);
         postings.remove(9);
         postings.remove(10);
-        assert_eq!((postings.count(&all), postings.weight(9).is_some(), postings.weight(3).is_some()), (3, false, true));
+        assert_eq!(
+            (postings.count(&all), postings.weight(9).is_some(), postings.weight(3).is_some()),
+            (3, false, true)
+        );
     }
 
     #[test]

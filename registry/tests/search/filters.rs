@@ -161,6 +161,8 @@ async fn what_is_wrong_is_named_with_its_field() {
         (json!({"tags": 7}), "tags"),
         (json!({"tags": ["a", 7]}), "tags"),
         (json!({"tags": many}), "tags"),
+        (json!({"tags": "é".repeat(257)}), "tags"),
+        (json!({"skills": ["a", "s".repeat(100_000)]}), "skills"),
         (json!({"skills": {"id": "a"}}), "skills"),
         (json!({"skills": many}), "skills"),
         (json!({"min_score": -0.1}), "min_score"),
@@ -187,4 +189,14 @@ async fn what_is_wrong_is_named_with_its_field() {
         "trust_level": "x", "entity_types": "x"});
     let refused = world.ask(Role::Admin, "POST", SEARCH, Some(all)).await.is(422).json();
     assert_eq!(refused["errors"].as_array().map(Vec::len), Some(8), "all faults at once: {refused}");
+}
+
+/// Each word is looked for at every entry.
+#[tokio::test]
+async fn lists_are_bounded_without_a_question_too() {
+    let world = World::new();
+    let many: Vec<String> = (0..33).map(|number| format!("t{number}")).collect();
+    for body in [json!({"skills": many}), json!({"tags": "é".repeat(257)})] {
+        world.ask(Role::Admin, "POST", "/api/agents/discover", Some(body)).await.is(422);
+    }
 }

@@ -78,3 +78,19 @@ async fn who_may_no_longer_see_it_does_not_and_gets_the_next_one() {
     let next = all(&ask(&world, Role::Lob1, ENTITIES, body).await["agents"], "path").concat();
     assert_eq!(next, "/test-automation");
 }
+
+/// Who writes and hangs up before he is answered brings nothing to the index: it comes by itself.
+#[tokio::test]
+async fn what_nobody_brought_comes() {
+    let world = World::new();
+    world.publish(Role::Admin, card("/a", "Agent", "Reviews Python code")).await;
+    let following = tokio::spawn(world.app.index.clone().follow_others());
+    tokio::task::yield_now().await;
+    replace(&world, "/a", &[("description", json!("Plays the bassoon"))]).await;
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while !world.app.index.check().faults.is_empty() {
+        assert!(std::time::Instant::now() < deadline, "{:?}", world.app.index.check().faults);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    following.abort();
+}

@@ -1,9 +1,12 @@
 //! Embedder and rows joined: the one thing the servers hold.
 
-use std::borrow::Cow;
+mod carried;
+mod found;
+mod scope;
+mod tended;
+
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use half::f16;
@@ -13,12 +16,12 @@ use crate::answers::{Answers, Request};
 use crate::lexical::{Analysis, Field, Weighed};
 use crate::question::{Question, Questions, normalised};
 use crate::ranking::{Limits, Ranking, Route, Scored};
-use crate::rows::{Graph, Rows, Stamp, TextHash, to_half};
+use crate::rows::{Graph, Rows, TextHash, to_half};
 use crate::views::{Members, Views};
-use crate::{Embedder, SavedVectors, SearchError, VectorsError, vectors};
+use crate::{Embedder, SearchError, vectors};
 
-/// How often a new graph catches up with what changes meanwhile, each time with less, before it is taken over.
-const CATCHING_UP: usize = 3;
+pub use self::found::{Footprint, Found, Hit, Progress};
+pub use self::scope::{Filter, Scope};
 
 /// What an entry says: the text that is embedded, and the fields that its words are from.
 #[derive(Debug, Clone, Copy)]
@@ -27,75 +30,6 @@ pub struct Text<'a> {
     pub embedded: &'a str,
     /// What is looked for by words.
     pub fields: &'a [Field<'a>],
-}
-
-/// Who asks, and about what.
-pub struct Scope<'a, F> {
-    /// All that `permitted` depends on beside the facts: what has one class finds the same.
-    pub class: &'a str,
-    /// Who may find what. It runs under the engine's lock: it must be quick and must not call the engine, and must
-    /// say the same whenever it is asked with one class and the same facts.
-    pub permitted: &'a (dyn Fn(&F) -> bool + Sync),
-    /// Whether nothing can ever be hidden from him. Only then may an answer be approximate: what approximations leave
-    /// out depends on all entries there are.
-    pub open: bool,
-    /// What he asks about, if not about everything.
-    pub filter: Option<Filter<'a, F>>,
-}
-
-/// Which entries a question is about.
-pub struct Filter<'a, F> {
-    /// The name under which its entries are kept for the next question, of all that `admits` depends on beside the
-    /// facts; none when nobody will ask again.
-    pub name: Option<&'a str>,
-    /// Whether an entry is one of them; as quick and as steady as `permitted`.
-    pub admits: &'a (dyn Fn(&F) -> bool + Sync),
-}
-
-/// One answer of a search.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit {
-    /// The key it was kept under.
-    pub key: String,
-    /// 0 to 1, four decimals: `1 − (1 − semantic)·(1 − 0.8·lexical)`.
-    pub relevance: f64,
-    /// Cosine of the question with it, 0 where that is negative or where there is no vector.
-    pub semantic: f32,
-    /// How much it says that it has so many of the question's words, 0 to 1: the share of what they are worth, to the
-    /// power of 1.5.
-    pub lexical: f32,
-    /// The words of the question that it has.
-    pub terms: Vec<String>,
-}
-
-/// What was found.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Found {
-    /// Best first, ties by key.
-    pub hits: Vec<Hit>,
-    /// The question with its words spelled as entries spell them, where something had to be changed for that. Both
-    /// readings were looked for, and each hit counts by the better one.
-    pub did_you_mean: Option<String>,
-}
-
-/// How far the vectors are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// How many entries there are.
-    pub entries: usize,
-    /// How many of them have their vector: the others are found by their words alone.
-    pub embedded: usize,
-}
-
-/// Bytes that an engine takes up, about.
-#[derive(Debug, Clone, Copy)]
-pub struct Footprint {
-    /// Rows, keys and vectors.
-    pub rows: usize,
-    /// Words.
-    pub words: usize,
-    /// The graph of a big catalogue.
-    pub graph: usize,
 }
 
 /// Keeps texts under keys, with the facts `F` that decide who may find them.
@@ -120,20 +54,6 @@ pub(crate) struct Answer {
     pub(crate) found: Found,
     members: Arc<Members>,
     wanted: Arc<Members>,
-}
-
-impl<F> Scope<'_, F> {
-    /// What the rows are kept under that the question is about; none for those that nobody will ask about again.
-    fn name(&self) -> Option<Cow<'_, str>> {
-        match &self.filter {
-            None => Some(self.class.into()),
-            // With the length before it, no class with a filter is another class.
-            Some(Filter { name: Some(name), .. }) => {
-                Some(format!("{}\0{}\0{name}", self.class.len(), self.class).into())
-            }
-            Some(Filter { name: None, .. }) => None,
-        }
-    }
 }
 
 struct State<F> {
@@ -167,33 +87,6 @@ impl<F> Engine<F> {
             building: AtomicBool::new(false),
             in_vain: AtomicUsize::new(0),
         }
-    }
-
-    /// From now on texts are embedded by this; saved vectors are taken over for whatever has their texts, now or
-    /// later, until [`Engine::cool`]. A second call does nothing.
-    ///
-    /// # Errors
-    /// [`VectorsError::Foreign`] when they were made by another model or recipe; the embedder is then taken without.
-    pub fn install(
-        &self,
-        embedder: Arc<dyn Embedder>,
-        saved: Option<SavedVectors>,
-    ) -> Result<(), VectorsError> {
-        let mut state = self.write();
-        if self.embedder.set(embedder.clone()).is_err() {
-            return Ok(());
-        }
-        state.rows.begin_vectors(embedder.dimensions());
-        let Some(saved) = saved else { return Ok(()) };
-        saved.check(embedder.as_ref())?;
-        state.lent = saved.entries;
-        let State { rows, lent } = &mut *state;
-        for (key, text) in rows.lacking() {
-            if let Some(vector) = lent.get(&text) {
-                rows.set_vector(&key, text, vector);
-            }
-        }
-        Ok(())
     }
 
     /// Whether there is a model.
@@ -388,49 +281,6 @@ impl<F> Engine<F> {
         }
     }
 
-    /// Drops vectors of an earlier run that no key uses; they would be saved again otherwise.
-    pub fn cool(&self) {
-        self.write().lent = HashMap::new();
-    }
-
-    /// The hash of the text under which a vector would have to be made for it, if it is kept under this key:
-    /// none when there is one already.
-    pub fn lacks(&self, key: &str, text: &str) -> Option<TextHash> {
-        let hash = hash(text);
-        let state = self.read();
-        let is_kept = state.rows.vector(key).is_some_and(|(kept, _)| kept == hash);
-        (!is_kept && !state.lent.contains_key(&hash)).then_some(hash)
-    }
-
-    /// Takes vectors that another engine of the same fingerprint has made, so that the next entries of their
-    /// texts need no embedding. Those that cannot be such are left out: whatever brought them spoiled them.
-    pub fn lend(&self, lent: impl IntoIterator<Item = (TextHash, Vec<u8>)>) {
-        let Some(embedder) = self.embedder.get() else { return };
-        let lent = lent.into_iter().filter_map(|(text, bytes)| {
-            let vector = vectors::read_row(&bytes, embedder.dimensions())?;
-            vectors::is_of_length_one(&vector).then_some((text, vector))
-        });
-        let lent: Vec<_> = lent.collect();
-        self.write().lent.extend(lent);
-    }
-
-    /// Forgets what was lent and is not kept under any key.
-    pub fn give_back<'a>(&self, texts: impl IntoIterator<Item = &'a TextHash>) {
-        let mut state = self.write();
-        texts.into_iter().for_each(|text| drop(state.lent.remove(text)));
-    }
-
-    /// The vector of a key, and the hash of its text, as [`Engine::lend`] takes them.
-    pub fn vector(&self, key: &str) -> Option<(TextHash, Vec<u8>)> {
-        let state = self.read();
-        state.rows.vector(key).map(|(text, vector)| (text, vectors::print_row(vector)))
-    }
-
-    /// The hash of every text that is kept.
-    pub fn texts(&self) -> Vec<TextHash> {
-        self.read().rows.texts().collect()
-    }
-
     /// Every key.
     pub fn keys(&self) -> Vec<String> {
         self.read().rows.all().map(|(_, row)| row.key.to_string()).collect()
@@ -461,20 +311,6 @@ impl<F> Engine<F> {
         self.embedder.get().map_or("", |embedder| embedder.fingerprint())
     }
 
-    /// Saves all vectors in one file, whole or not at all. A folder that is missing is an error. Without a model
-    /// there is nothing to save, and an earlier file stays.
-    ///
-    /// # Errors
-    /// [`VectorsError::Unwritable`]; an earlier file is then left as it was.
-    pub fn save(&self, path: &Path) -> Result<(), VectorsError> {
-        let Some(embedder) = self.embedder.get() else { return Ok(()) };
-        let state = self.read();
-        let mut entries = state.lent.clone();
-        entries.extend(state.rows.vectors().map(|(text, vector)| (text, vector.into())));
-        drop(state);
-        SavedVectors::new(embedder.as_ref(), entries).write(path)
-    }
-
     /// About how many bytes this takes up; the facts' own are left out.
     pub fn footprint(&self) -> Footprint {
         let state = self.read();
@@ -496,47 +332,6 @@ impl<F> Engine<F> {
             return Err(SearchError::BadVector(format!("its length is {length} instead of 1")));
         }
         Ok(Some(vector))
-    }
-
-    /// Builds the graph of a catalogue that is big, if it has none: seconds, which hold up no one else. Call it now
-    /// and then, when nobody waits. Where a graph would not find what scans find, there is none until the catalogue
-    /// has doubled.
-    pub fn tend(&self) {
-        if !self.wants_graph() || self.building.swap(true, Ordering::Acquire) {
-            return;
-        }
-        let (matrix, stamps) = self.read().rows.for_graph();
-        match Graph::build(&matrix, &stamps) {
-            Ok(Some(graph)) => self.adopt(graph, stamps),
-            Ok(None) => {
-                tracing::info!(entries = stamps.len(), "these vectors have no neighbourhoods; scans answer");
-                self.in_vain.store(stamps.len(), Ordering::Relaxed);
-            }
-            Err(cause) => {
-                tracing::warn!(%cause, "the search graph could not be built; scans answer");
-                self.in_vain.store(stamps.len(), Ordering::Relaxed);
-            }
-        }
-        self.building.store(false, Ordering::Release);
-    }
-
-    /// Takes over a graph: most of what has changed while it was built is caught up with before anybody waits.
-    fn adopt(&self, mut graph: Graph, mut stamps: Vec<Stamp>) {
-        for _ in 0..CATCHING_UP {
-            let (matrix, now) = self.read().rows.for_graph();
-            if let Err(cause) = graph.catch_up(&matrix, &stamps, &now) {
-                tracing::warn!(%cause, "the search graph is dropped; exact scans answer");
-                return;
-            }
-            stamps = now;
-        }
-        self.write().rows.adopt(graph, &stamps);
-    }
-
-    fn wants_graph(&self) -> bool {
-        let rows = &self.read().rows;
-        let least = self.limits.exact_rows.max(2 * self.in_vain.load(Ordering::Relaxed));
-        rows.embedded() > least && rows.graph().is_none()
     }
 
     /// The state is changed in steps that cannot panic halfway with it out of order, so a lock poisoned

@@ -4,8 +4,10 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use std::sync::atomic::Ordering;
+
 use super::*;
-use crate::HashedWords;
+use crate::{HashedWords, SavedVectors, VectorsError};
 
 mod filter;
 mod overlap;

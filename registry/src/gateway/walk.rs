@@ -106,6 +106,10 @@ async fn pass(
     *outgoing.method_mut() = request.method.clone();
     *outgoing.uri_mut() = upstream::uri(&target)?;
     *outgoing.headers_mut() = shown;
+    let expects = listening || asked.is_some_and(|asked| asked.calls().any(|call| call.id.is_some()));
+    if !expects || request.place.door == Door::Messages {
+        upstream::alone(&mut outgoing);
+    }
     let credentials = credentials(app, caller, request, entry).await?;
     let key = owner.key();
     let errand = if listening { Errand::Stream(&key) } else { Errand::Call(&key) };
@@ -121,7 +125,7 @@ async fn pass(
         sight: Sight::new(app, caller, entry, listening),
         readdress: (request.place.door == Door::Sse).then(|| readdress(app, caller, request, target)),
         mark: mark(app, caller, server, session),
-        expects: listening || asked.is_some_and(|asked| asked.calls().any(|call| call.id.is_some())),
+        expects,
         patience: Duration::from_secs(entry.limits.answer_timeout.into()),
     };
     let mut answer = handed_on(answer, treatment).await?;

@@ -16,6 +16,7 @@ use catalog::ServerEntry;
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Request, Response, StatusCode, Uri};
 use http_body_util::Full;
+use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use url::Url;
@@ -127,8 +128,15 @@ impl Upstreams {
             request.headers_mut().insert(name, value.clone());
         }
         let patience = Duration::from_secs(server.limits.answer_timeout.into());
+        let connection = capture_connection(&mut request);
         let answer = tokio::time::timeout(patience, self.client.request(request)).await;
         let answer = answer.map_err(|_| UpstreamError::TimedOut)?.map_err(|error| fault(&error))?;
+        if answer.status() != StatusCode::OK
+            && let Some(connection) = &*connection.connection_metadata()
+        {
+            // See `alone`: what went wrong, or was only accepted, may yet end with the connection.
+            connection.poison();
+        }
         match answer.status() {
             status if status.is_redirection() => Err(UpstreamError::Redirected),
             StatusCode::SWITCHING_PROTOCOLS => {
@@ -142,6 +150,13 @@ impl Upstreams {
     pub(crate) fn under_way(&self) -> usize {
         self.places.taken()
     }
+}
+
+/// Lets no other request use the connection of this one, for one that is only accepted and worked on afterwards: when
+/// that goes wrong, servers (those of uvicorn) close the connection without a word, and whoever came next on it would
+/// lose his call by a failure that was another caller's.
+pub(crate) fn alone(request: &mut Request<UpstreamBody>) {
+    request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// A server's address as the client takes it.

@@ -80,6 +80,33 @@ async fn a_connection_that_idled_is_not_used_again() {
     stage.post(Role::Admin, "/mcp/one", "", &ping).await.is(200);
 }
 
+/// Real servers close a connection when what they have accepted fails afterwards: that is not for the next one to feel.
+#[tokio::test]
+async fn a_connection_on_which_something_was_accepted_or_failed_is_not_used_again() {
+    let stage = Stage::new().await;
+    let kept = |status: &str, body: &str| {
+        let length = body.len();
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        );
+        Script::Hold((head + body).into_bytes())
+    };
+    let fake = Fake::start(move |request| match request {
+        request if request.contains("notifications/") => kept("202 Accepted", ""),
+        request if request.contains("tools/call") => kept("500 Internal Server Error", "{}"),
+        _ => says("application/json", "{}"),
+    })
+    .await;
+    stage.server("one", &format!("http://{}/mcp", fake.address), json!({"answer_timeout": 5})).await;
+    let note = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
+    let call = message(2, "tools/call", json!({"name": "broken"}));
+    let ping = message(3, "ping", json!({}));
+    for (first, status) in [(&note, 202), (&call, 500)] {
+        stage.post(Role::Admin, "/mcp/one", "", first).await.is(status);
+        stage.post(Role::Admin, "/mcp/one", "", &ping).await.is(200);
+    }
+}
+
 #[tokio::test]
 async fn a_caller_who_leaves_is_noticed_before_any_answer() {
     let stage = Stage::new().await;

@@ -22,7 +22,7 @@ const BUILDERS: usize = 2;
 /// one a scan of 100,000 rows is as quick (with 512: 0.46 of a scan, words included).
 const EXPANSIONS: [usize; 5] = [64, 128, 256, 512, 1024];
 /// Questions that are asked of a new graph, to learn which of these it needs.
-const TRIALS: usize = 64;
+const TRIALS: usize = 256;
 /// Hits of a trial that are compared with those of a scan.
 const TRIAL_HITS: usize = 10;
 /// The share of them that it must find.

@@ -18,9 +18,9 @@ const THREAD_SLOTS: usize = 64;
 /// Threads that build a graph together.
 const BUILDERS: usize = 2;
 
-/// How many nodes a search looks at, least first: the first that finds what it should is taken. Beyond the last
-/// one a scan of 100,000 rows is as quick (with 512: 0.46 of a scan, words included).
-const EXPANSIONS: [usize; 5] = [64, 128, 256, 512, 1024];
+/// How many nodes a trial's search looks at, least first. Searches look at twice as many as the first with which trials
+/// find what they should: questions are not trials. With more than that a scan of 100,000 rows is as quick.
+const EXPANSIONS: [usize; 3] = [64, 128, 256];
 /// Questions that are asked of a new graph, to learn which of these it needs.
 const TRIALS: usize = 256;
 /// Hits of a trial that are compared with those of a scan.
@@ -120,6 +120,7 @@ impl Graph {
             let recall = found as f64 / (trials.len() * TRIAL_HITS.min(rows.len())).max(1) as f64;
             tracing::debug!(expansion, recall, "the search graph is tried out");
             if recall >= LEAST_RECALL {
+                self.expansion = 2 * expansion;
                 return Ok(true);
             }
         }

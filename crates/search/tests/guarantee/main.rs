@@ -114,6 +114,7 @@ fn a_big_catalogue_of_clusters() {
     let questions: Vec<String> =
         (0..25).map(|number| Shape::Clustered.text(number * 8 + 1_000_000)).collect();
     let recall = check(&engine, &vectors, &questions, false);
+    println!("recall {recall}");
     assert!(recall >= 0.99, "recall {recall}");
 }
 

@@ -1,14 +1,15 @@
 //! Catalogues out of nothing: texts that name their own vectors, and callers who see this or that of them.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use search::{Embedder, Engine, Field, Scope, SearchError, Text};
 
 pub const WIDTH: usize = 384;
 const CENTRES: u64 = 200;
 
-/// Vectors by their texts: `c 17 …` lies around centre 17, `r …` anywhere.
+/// Vectors by their texts: `c 17 …` lies around topic 17, and differs from others there in a few ways that are the same
+/// everywhere, as texts do; `r …` lies anywhere, in all directions alike.
 pub struct Synthetic;
 
 impl Embedder for Synthetic {
@@ -17,7 +18,11 @@ impl Embedder for Synthetic {
         let mut vector: Vec<f32> = (0..WIDTH).map(|_| own.unit()).collect();
         if let Some(centre) = text.strip_prefix("c ").and_then(|rest| rest.split(' ').next()) {
             let mut centre = Random::of(centre);
-            vector.iter_mut().for_each(|value| *value = 0.7 * *value + centre.unit());
+            vector.iter_mut().for_each(|value| *value = 0.15 * *value + 0.7 * centre.unit());
+            for way in ways() {
+                let much = 0.5 * own.unit();
+                vector.iter_mut().zip(way).for_each(|(value, way)| *value += much * way);
+            }
         }
         let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
         vector.iter_mut().for_each(|value| *value /= length);
@@ -32,6 +37,18 @@ impl Embedder for Synthetic {
     fn fingerprint(&self) -> &str {
         "synthetic"
     }
+}
+
+/// The ways in which texts differ whatever their topic.
+fn ways() -> &'static [Vec<f32>] {
+    static WAYS: OnceLock<Vec<Vec<f32>>> = OnceLock::new();
+    WAYS.get_or_init(|| {
+        let way = |number: usize| {
+            let mut random = Random::of(&format!("way {number}"));
+            (0..WIDTH).map(|_| random.unit()).collect()
+        };
+        (0..16).map(way).collect()
+    })
 }
 
 /// Numbers that are the same in every run (splitmix64).

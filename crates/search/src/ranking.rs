@@ -18,6 +18,8 @@ const EXACT_ROWS: usize = 20_000;
 const WANTED_SHARE: usize = 3;
 /// Candidates asked of the graph for each wanted result, since some of them will not be wanted ones.
 const OVER_FETCH: usize = 4;
+/// How exactly the least share is found that may be enough: to a thousandth.
+const HALVINGS: usize = 10;
 /// Rows that are kept beyond twice the wanted ones before the worse half of them is dropped.
 const SPARE: usize = 64;
 /// Threads of the scan of a big catalogue.
@@ -95,8 +97,7 @@ impl<F> Ranking<'_, F> {
         k: usize,
     ) -> (Vec<Scored>, Route) {
         let k = k.min(self.wanted.len());
-        let mut shares = words.shares();
-        shares.iter_mut().for_each(|(_, share)| *share = evidence(*share));
+        let shares = words.shares();
         let Some(vector) = vector else {
             let cosines = vec![0.0; self.wanted.len()];
             return (self.sorted(self.wanted.rows(), &cosines, &shares, reading, k), Route::Words);
@@ -141,10 +142,18 @@ impl<F> Ranking<'_, F> {
         let cosines = self.rows.matrix().cosines(vector, &candidates);
         let best = self.sorted(&candidates, &cosines, shares, reading, k);
         let Some(worst) = best.last().map(|worst| worst.score) else { return Some(best) };
+        // Scores rise with shares, so that the least that is enough is found once and not asked of each.
+        let mut enough = shares.iter().map(|(_, share)| *share).fold(0.0, f32::max);
+        if score(furthest, evidence(enough)) < worst {
+            return Some(best);
+        }
+        let mut little = 0.0;
+        for _ in 0..HALVINGS {
+            let middle = f32::midpoint(little, enough);
+            if score(furthest, evidence(middle)) >= worst { enough = middle } else { little = middle }
+        }
         let others = shares.iter().filter(|(row, share)| {
-            score(furthest, *share) >= worst
-                && self.wanted.contains(*row)
-                && candidates.binary_search(row).is_err()
+            *share >= little && self.wanted.contains(*row) && candidates.binary_search(row).is_err()
         });
         let others: Vec<u32> = others.map(|(row, _)| *row).collect();
         if others.is_empty() {
@@ -185,7 +194,8 @@ impl<F> Ranking<'_, F> {
         let mut floor = 0;
         for (row, cosine) in rows.iter().zip(cosines) {
             while shares.next_if(|(shared, _)| shared < row).is_some() {}
-            let lexical = shares.next_if(|(shared, _)| shared == row).map_or(0.0, |(_, share)| *share);
+            let lexical =
+                shares.next_if(|(shared, _)| shared == row).map_or(0.0, |(_, share)| evidence(*share));
             let score = score(*cosine, lexical);
             if score < floor {
                 continue;

@@ -15,9 +15,10 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tower_service::Service;
+
+use super::prompt::Prompt;
 
 /// Until a name must be resolved, the wait for a turn included.
 const RESOLVE: Duration = Duration::from_secs(1);
@@ -155,7 +156,7 @@ struct Guarded {
 }
 
 impl Service<Uri> for Guarded {
-    type Response = TokioIo<TcpStream>;
+    type Response = TokioIo<Prompt>;
     type Error = Failure;
     type Future = Boxed<Result<Self::Response, Failure>>;
 
@@ -169,7 +170,10 @@ impl Service<Uri> for Guarded {
             return Box::pin(async { Err(Forbidden.into()) });
         }
         let connecting = self.tcp.call(uri);
-        Box::pin(async move { connecting.await.map_err(Failure::from) })
+        Box::pin(async move {
+            let connected = connecting.await.map_err(Failure::from)?;
+            Ok(TokioIo::new(Prompt(connected.into_inner())))
+        })
     }
 }
 
@@ -192,7 +196,7 @@ impl Connector {
 }
 
 impl Service<Uri> for Connector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Response = MaybeHttpsStream<TokioIo<Prompt>>;
     type Error = Failure;
     type Future = Boxed<Result<Self::Response, Failure>>;
 

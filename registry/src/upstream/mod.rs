@@ -8,6 +8,7 @@ mod answer;
 pub(crate) mod exchange;
 mod guard;
 mod places;
+mod prompt;
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use crate::rows::{RowSet, Rows};
 /// between 0.5 and 1.0 where it was measured.
 const LEXICAL_WEIGHT: f32 = 0.8;
 
-/// Up to here a scan is quicker than a graph is worth: 20,000 rows take 0.8 ms, and 3 ms when they lie scattered among
+/// Up to here a scan is quicker than a graph is worth: 20,000 rows take 0.5 ms, and 3 ms when they lie scattered among
 /// 100,000. (`make bench-search`)
 const EXACT_ROWS: usize = 20_000;
 /// The graph is asked when at least one row in so many is wanted: rarer rows rarely are among the candidates, and a
@@ -66,7 +66,7 @@ pub(crate) struct Scored {
 /// What having so much of a question's words says: less than in proportion. One word of many is had by chance, and
 /// raises what is off the point above what says the same in other words; most of them are not. Taken as they are,
 /// shares cost questions in other words 0.05 nDCG@10 beside the cosine alone (this: 0.01), and gain the others nothing;
-/// flat between the powers 1.25 and 1.75 (`make bench-search`, each half of its questions).
+/// about the same between the powers 1.25 and 1.75 (docs/benchmarks.md, by halves of the questions).
 fn evidence(share: f32) -> f32 {
     share * share.sqrt()
 }

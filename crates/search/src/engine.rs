@@ -145,11 +145,6 @@ impl<F> Engine<F> {
         Ok(())
     }
 
-    /// Changes who may find a key; false when the key is unknown.
-    pub fn set_facts(&self, key: &str, facts: F) -> bool {
-        self.write().rows.set_facts(key, facts)
-    }
-
     /// Forgets a key; false when it was unknown.
     pub fn remove(&self, key: &str) -> bool {
         self.write().rows.remove(key)

@@ -203,8 +203,6 @@ fn what_is_removed_is_gone() {
     }
     assert!(engine.remove("a"));
     assert!(!engine.remove("a"));
-    assert!(!engine.set_facts("a", ()));
-    assert!(engine.set_facts("c", ()));
     assert_eq!(keys(&nearest(&engine, "c", 9, |()| true)), ["c", "b"]);
     assert!(engine.remove("c") && engine.remove("b"));
     assert!(engine.is_empty());

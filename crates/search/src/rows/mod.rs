@@ -171,16 +171,6 @@ impl<F> Rows<F> {
         at
     }
 
-    /// Changes the facts of a key; false when there is no such key.
-    pub(crate) fn set_facts(&mut self, key: &str, facts: F) -> bool {
-        let Some(at) = self.find(key) else { return false };
-        if let Some(row) = self.rows[at as usize].as_mut() {
-            row.facts = facts;
-        }
-        self.note(at);
-        true
-    }
-
     /// Takes a key out; false when it was not there.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         let hash = self.hasher.hash_one(key);

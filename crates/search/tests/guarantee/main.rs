@@ -10,7 +10,7 @@ use search::{Bert, Embedder, Engine, ModelFiles, Text};
 #[path = "../synthetic/mod.rs"]
 mod synthetic;
 
-use synthetic::{Random, Sees, Shape, Synthetic, add, catalogue, key, scope};
+use synthetic::{Random, Sees, Shape, Synthetic, add, add_as, catalogue, key, scope};
 
 const CALLERS: [Sees; 9] = [
     Sees::Nothing,
@@ -190,7 +190,13 @@ fn changing(searches: usize) {
                         match kind(number) {
                             0 => add(engine, Shape::Clustered, number, true),
                             1 => add(engine, Shape::Random, number, true),
-                            2 => drop(engine.set_facts(&key(number), number + SHOWN * random.below(2))),
+                            2 => add_as(
+                                engine,
+                                Shape::Clustered,
+                                number,
+                                number + SHOWN * random.below(2),
+                                true,
+                            ),
                             _ => {
                                 engine.remove(&key(number));
                                 add(engine, Shape::Clustered, number, true);

@@ -151,10 +151,15 @@ pub fn catalogue(shape: Shape, count: usize, words: bool) -> Engine<usize> {
 
 /// One entry of a catalogue.
 pub fn add(engine: &Engine<usize>, shape: Shape, number: usize, words: bool) {
+    add_as(engine, shape, number, number, words);
+}
+
+/// The same with other facts than its number.
+pub fn add_as(engine: &Engine<usize>, shape: Shape, number: usize, facts: usize, words: bool) {
     let text = shape.text(number);
     let said = if words { sentence(number, 40) } else { String::new() };
     let fields = [Field { text: &said, weight: 1 }];
-    if engine.put(&key(number), &Text { embedded: &text, fields: &fields }, number).is_some() {
+    if engine.put(&key(number), &Text { embedded: &text, fields: &fields }, facts).is_some() {
         engine.embed(&key(number), &text).unwrap();
     }
 }

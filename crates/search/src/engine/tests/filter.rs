@@ -177,7 +177,6 @@ fn nothing_hidden_is_found_while_everything_changes() {
                     for number in (writer..300).step_by(2 + round % 3) {
                         engine.remove(&key(number));
                         keep(engine, &key(number), &text(number + round), number);
-                        engine.set_facts(&key(number), number);
                     }
                 }
                 writing.fetch_sub(1, Ordering::Release);

@@ -76,7 +76,6 @@ fn what_is_hidden_changes_nothing() {
         let key = format!("hidden {}", random(30));
         match random(4) {
             0 => drop(engine.remove(&key)),
-            1 => drop(engine.set_facts(&key, false)),
             _ => put(&engine, &key, &format!("{} legder {round} invoicee", WORDS[random(8)]), false),
         }
         let at = random(questions.len());

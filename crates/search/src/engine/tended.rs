@@ -17,7 +17,7 @@ impl<F> Engine<F> {
             return;
         }
         let (matrix, stamps) = self.read().rows.for_graph();
-        match Graph::build(&matrix, &stamps) {
+        match Graph::build(&matrix, &stamps, stamps.len() / self.limits.rows_per_node) {
             Ok(Some(graph)) => self.adopt(graph, stamps),
             Ok(None) => {
                 tracing::info!(entries = stamps.len(), "these vectors have no neighbourhoods; scans answer");

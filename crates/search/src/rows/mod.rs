@@ -255,7 +255,7 @@ impl<F> Rows<F> {
         }
     }
 
-    /// About `count` rows that the graph thinks near, nearest first.
+    /// `count` rows that the graph thinks near, or more, about nearest first; fewer where some have just gone.
     pub(crate) fn near(&self, query: &[f32], count: usize) -> Option<Vec<u32>> {
         let stamps = self.graph.as_ref()?.near(query, count);
         let stamps = stamps.inspect_err(|cause| tracing::debug!(%cause, "the search graph did not answer"));

@@ -24,7 +24,7 @@ fn text(number: usize) -> String {
 }
 
 fn low_limits() -> Limits {
-    Limits { exact_rows: 100, wanted_share: 3, over_fetch: 4 }
+    Limits { exact_rows: 100, wanted_share: 3, over_fetch: 4, rows_per_node: 1 }
 }
 
 fn engine_of(count: usize) -> Engine<usize> {

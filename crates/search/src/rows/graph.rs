@@ -18,7 +18,7 @@ use super::matrix::{Matrix, to_single};
 const THREAD_SLOTS: usize = 64;
 
 /// How many nodes a search may look at, least first: the first with which trials find what they should is taken.
-const EXPANSIONS: [usize; 5] = [64, 128, 192, 256, 384];
+const EXPANSIONS: [usize; 9] = [64, 96, 128, 160, 192, 224, 256, 320, 384];
 /// Questions that are asked of a new graph, to learn which of these it needs.
 const TRIALS: usize = 512;
 /// Hits of a trial that are compared with those of a scan.

@@ -65,6 +65,7 @@ async fn any_method_and_version_and_the_body_is_never_read() {
     ] {
         let answer = stack.send(&format!("{line}authorization: bEaReR  {token}\r\n"), "").await;
         assert_eq!((answer.status, answer.header(identity::SCOPES)), (200, GUIDE), "{line}");
+        assert_eq!(answer.body.is_empty(), line.starts_with("HEAD"), "{line}");
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body, by Content-Length.
     pub body: String,
+    /// Which connection it came by, counted from 0.
+    pub connection: usize,
 }
 
 /// What to answer: the status line's end, header lines, the body.
@@ -55,11 +57,11 @@ pub fn on_tcp(rule: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> Socke
     let address = listener.local_addr().unwrap_or_else(|cause| panic!("no address: {cause}"));
     let rule: Rule = Arc::new(rule);
     thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
+        for (connection, stream) in listener.incoming().flatten().enumerate() {
             let rule = rule.clone();
             thread::spawn(move || {
                 if let Ok(writer) = stream.try_clone() {
-                    serve(stream, writer, &rule);
+                    serve(stream, writer, connection, &rule);
                 }
             });
         }
@@ -78,33 +80,35 @@ pub fn on_socket(path: &Path, rule: impl Fn(&Request) -> Reply + Send + Sync + '
         .unwrap_or_else(|cause| panic!("{}: {cause}", path.display()));
     let rule: Rule = Arc::new(rule);
     thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
+        for (connection, stream) in listener.incoming().flatten().enumerate() {
             let rule = rule.clone();
             thread::spawn(move || {
                 if let Ok(writer) = stream.try_clone() {
-                    serve(stream, writer, &rule);
+                    serve(stream, writer, connection, &rule);
                 }
             });
         }
     });
 }
 
-fn serve(stream: impl Read, mut writer: impl Write, rule: &Rule) {
+fn serve(stream: impl Read, mut writer: impl Write, connection: usize, rule: &Rule) {
     let mut reader = BufReader::new(stream);
-    while let Some(request) = read(&mut reader) {
+    while let Some(request) = read(&mut reader, connection) {
         let (status, headers, body) = rule(&request);
         if status == HANG_UP {
             return;
         }
         let head = headers.iter().map(|line| format!("{line}\r\n")).collect::<String>();
-        let answer = format!("HTTP/1.1 {status}\r\n{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        let length = body.len();
+        let sent = if request.line.starts_with("HEAD ") { "" } else { &body };
+        let answer = format!("HTTP/1.1 {status}\r\n{head}Content-Length: {length}\r\n\r\n{sent}");
         if writer.write_all(answer.as_bytes()).is_err() {
             return;
         }
     }
 }
 
-fn read(reader: &mut BufReader<impl Read>) -> Option<Request> {
+fn read(reader: &mut BufReader<impl Read>, connection: usize) -> Option<Request> {
     let line = next_line(reader)?;
     let mut headers = Vec::new();
     loop {
@@ -112,7 +116,7 @@ fn read(reader: &mut BufReader<impl Read>) -> Option<Request> {
         let Some((name, value)) = header.split_once(':') else { break };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    let mut request = Request { line, headers, body: String::new() };
+    let mut request = Request { line, headers, body: String::new(), connection };
     let mut body = vec![0; request.header("content-length").parse().unwrap_or(0)];
     reader.read_exact(&mut body).ok()?;
     request.body = String::from_utf8_lossy(&body).into_owned();

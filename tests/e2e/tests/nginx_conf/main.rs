@@ -2,6 +2,7 @@
 
 mod mcp;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command};
@@ -123,6 +124,32 @@ fn header<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
 
 fn nginx_is_missing() -> bool {
     setup::nginx().inspect_err(|fault| skipped(&fault.to_string())).is_err()
+}
+
+/// A connection for each request would cost more than the decision, and run out of ports under load.
+#[tokio::test]
+async fn connections_to_the_servers_are_kept() {
+    if nginx_is_missing() {
+        return;
+    }
+    let came_by = Arc::new(Mutex::new([BTreeSet::new(), BTreeSet::new()]));
+    let noting = |server: usize, rule: fn(&Request) -> upstream::Reply| {
+        let came_by = came_by.clone();
+        upstream::on_tcp(move |request| {
+            came_by.lock().expect("whole")[server].insert(request.connection);
+            rule(request)
+        })
+    };
+    let (auth_server, registry) = (noting(0, auth), noting(1, registry));
+    let running = start(&gateway(&folder("kept"), Upstream::Tcp(registry), auth_server)).await;
+    for (token, status) in [("good", 200), ("forbidden", 403), ("bad", 401), ("broken", 503), ("good", 200)] {
+        let caller = running.caller(Some(token));
+        for path in ["/api/agents", "/mcp/clock"] {
+            caller.send(Method::POST, path, Some("{}"), &[]).await.must_be(status);
+        }
+    }
+    let counts = came_by.lock().expect("whole").each_ref().map(BTreeSet::len);
+    assert_eq!(counts, [1, 1], "connections to the auth-server and the registry");
 }
 
 #[tokio::test]

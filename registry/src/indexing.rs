@@ -176,9 +176,21 @@ impl Index {
             self.swept().await;
         }
         loop {
+            self.tended();
             tokio::time::sleep(SWEEP).await;
             self.swept().await;
         }
+    }
+
+    /// Builds the graph of a big catalogue, if it wants one. That takes a minute or more, and nothing waits for it.
+    fn tended(&self) {
+        let index = self.clone();
+        tokio::spawn(async move {
+            let tended = tokio::task::spawn_blocking(move || index.0.engine.tend());
+            if let Err(panic) = tended.await {
+                tracing::error!(%panic, "building the search graph failed");
+            }
+        });
     }
 
     async fn swept(&self) {

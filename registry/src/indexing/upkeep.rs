@@ -46,7 +46,6 @@ impl Inner {
         if self.engine.has_model() && embedded < entries {
             self.lacking().into_iter().for_each(|(place, lacking)| self.embed(&place, lacking));
         }
-        self.engine.tend();
     }
 
     /// Every place where something lives.

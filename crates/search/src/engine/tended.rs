@@ -9,9 +9,9 @@ use crate::rows::{Graph, Stamp};
 const CATCHING_UP: usize = 3;
 
 impl<F> Engine<F> {
-    /// Builds the graph of a catalogue that is big, if it has none: a minute for 100,000 entries, which holds up no one
-    /// else. Call it now and then, when nobody waits. Where a graph would not find what scans find, there is none until the catalogue
-    /// has doubled.
+    /// Builds the graph of a catalogue that is big, if it has none, or one of which much has changed: a minute for
+    /// 100,000 entries, which holds up no one else. Call it now and then, when nobody waits. Where a graph would not
+    /// find what scans find, there is none until the catalogue has doubled.
     pub fn tend(&self) {
         if !self.wants_graph() || self.building.swap(true, Ordering::Acquire) {
             return;
@@ -24,14 +24,20 @@ impl<F> Engine<F> {
                     entries = stamps.len(),
                     "no graph of these vectors finds enough in less time than a scan; scans answer"
                 );
-                self.in_vain.store(stamps.len(), Ordering::Relaxed);
+                self.do_without(stamps.len());
             }
             Err(cause) => {
                 tracing::warn!(%cause, "the search graph could not be built; scans answer");
-                self.in_vain.store(stamps.len(), Ordering::Relaxed);
+                self.do_without(stamps.len());
             }
         }
         self.building.store(false, Ordering::Release);
+    }
+
+    /// No graph of so many entries is any good: neither is one that there was before.
+    fn do_without(&self, entries: usize) {
+        self.in_vain.store(entries, Ordering::Relaxed);
+        self.write().rows.drop_graph();
     }
 
     /// Takes over a graph: most of what has changed while it was built is caught up with before anybody waits.
@@ -50,6 +56,6 @@ impl<F> Engine<F> {
     fn wants_graph(&self) -> bool {
         let rows = &self.read().rows;
         let least = self.limits.exact_rows.max(2 * self.in_vain.load(Ordering::Relaxed));
-        rows.embedded() > least && rows.graph().is_none()
+        rows.embedded() > least && rows.graph().is_none_or(Graph::is_worn)
     }
 }

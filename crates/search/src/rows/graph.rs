@@ -44,6 +44,9 @@ pub(crate) struct Graph {
     capacity: usize,
     /// What a search costs: nodes that it looks at.
     expansion: usize,
+    /// How many vectors it had when it was tried out, and how many came or went since.
+    tried: usize,
+    changes: usize,
 }
 
 /// What usearch says when it refuses.
@@ -59,7 +62,7 @@ impl Graph {
             ..IndexOptions::default()
         })?;
         index.reserve_capacity_and_threads(capacity, THREAD_SLOTS)?;
-        Ok(Self { index, capacity, expansion: EXPANSIONS[0] })
+        Ok(Self { index, capacity, expansion: EXPANSIONS[0], tried: 0, changes: 0 })
     }
 
     /// Builds the graph of these rows of a matrix, and tries it. None when it does not find what a scan finds without
@@ -72,7 +75,13 @@ impl Graph {
         for stamp in stamps {
             graph.index.add(*stamp, &to_single(matrix.row(unstamped(*stamp).0)))?;
         }
+        graph.tried = stamps.len();
         Ok(graph.try_out(matrix, stamps, most)?.then_some(graph))
+    }
+
+    /// Whether so much has changed that the trials say nothing about it any more.
+    pub(crate) fn is_worn(&self) -> bool {
+        self.changes > self.tried / 2
     }
 
     /// Looks for the smallest expansion with which it finds what a scan finds; false when none does.
@@ -136,10 +145,12 @@ impl Graph {
             self.capacity *= 2;
             self.index.reserve_capacity_and_threads(self.capacity, THREAD_SLOTS)?;
         }
+        self.changes += 1;
         Ok(self.index.add(stamp, vector)?)
     }
 
     pub(crate) fn remove(&mut self, stamp: Stamp) -> Result<(), GraphError> {
+        self.changes += 1;
         self.index.remove(stamp)?;
         Ok(())
     }

@@ -255,6 +255,11 @@ impl<F> Rows<F> {
         }
     }
 
+    /// From now on scans answer.
+    pub(crate) fn drop_graph(&mut self) {
+        self.graph = None;
+    }
+
     /// `count` rows that the graph thinks near, or more, about nearest first; fewer where some have just gone.
     pub(crate) fn near(&self, query: &[f32], count: usize) -> Option<Vec<u32>> {
         let stamps = self.graph.as_ref()?.near(query, count);

@@ -143,6 +143,32 @@ fn the_graph_follows_changes() {
     assert!(found >= 950, "recall {found} of 1000");
 }
 
+#[test]
+fn a_worn_graph_is_built_anew_or_dropped() {
+    let engine = engine_within(HashedWords::default(), Limits { rows_per_node: 5, ..low_limits() });
+    let is_worn = || engine.read().rows.graph().expect("a graph").is_worn();
+    let grow = |to: usize| {
+        let from = engine.len();
+        (from..to).for_each(|number| keep(&engine, &format!("{number:04}"), &text(number), number));
+    };
+    grow(400);
+    engine.tend();
+    grow(600);
+    assert!(!is_worn());
+    grow(601);
+    assert!(is_worn());
+    engine.tend();
+    assert!(!is_worn());
+    // So few that a scan is quicker than what a graph must look at.
+    for number in 0..350 {
+        assert!(engine.remove(&format!("{number:04}")));
+    }
+    assert!(is_worn());
+    engine.tend();
+    let (hits, route) = nearest_by(&engine, &text(500), 10, |_| true);
+    assert_eq!((hits.len(), route), (10, Route::ExactOnTwoThreads));
+}
+
 /// Rows that share words are weighed even where the graph does not think them near.
 #[test]
 fn words_outweigh_the_graph() {

@@ -138,7 +138,8 @@ impl<E: Kept> Writer<E> {
     }
 
     /// Ends those that count on something else than what is there. Before anybody is refused, the picture
-    /// must be the newest: he may have read what another replica wrote a moment ago.
+    /// must be the newest: he may have read what another replica wrote a moment ago. Where it cannot be had, all end:
+    /// they have waited as long for it as they would for the database to write, which is no nearer.
     async fn refuse(&self, waiting: &mut VecDeque<Wish<E>>) {
         let doubtful = |wish: &Wish<E>, picture: &Catalogue<E>| {
             wish.tries > 0
@@ -153,12 +154,12 @@ impl<E: Kept> Writer<E> {
         for wish in std::mem::take(waiting) {
             let checked = wish.expected.check(&wish.path, picture.get(&wish.path).map(Arc::as_ref));
             match (checked, &fresh) {
+                (_, Err(fault)) => wish.end(Err(self.shared.unavailable(fault))),
                 (Err(refused), Ok(())) => wish.end(Err(refused)),
-                (Err(_), Err(fault)) => wish.end(Err(self.shared.unavailable(fault))),
-                (Ok(()), _) if wish.tries >= TRIES => {
+                (Ok(()), Ok(())) if wish.tries >= TRIES => {
                     wish.end(Err(self.shared.unavailable(&Trouble::Conflict.reason())));
                 }
-                (Ok(()), _) => waiting.push_back(wish),
+                (Ok(()), Ok(())) => waiting.push_back(wish),
             }
         }
     }

@@ -117,6 +117,24 @@ async fn partition<E: Kept + Specimen>(name: &str) {
     }
 }
 
+/// Beside one that counts on what may be old, for which the newest has to be asked first. On one thread, so that both
+/// have the same turn.
+#[tokio::test]
+async fn in_a_silence_nobody_waits_twice() {
+    let Some(server) = cluster().await else { return };
+    let url = database(&server, "outage_silence").await;
+    let address = server.cluster.lock().await.address();
+    let cable = Cable::to(address).await.expect("a cable");
+    let through = server.cluster.lock().await.url_through(&cable, "outage_silence");
+    let patience = Duration::from_secs(4);
+    let store = open(&through, |options| options.patience = patience).await;
+    insert(&store, "/there", "x").await.expect("kept");
+    cable.silence();
+    let asked = Instant::now();
+    tokio::join!(refused(&store, "/there"), refused(&store, "/new"));
+    assert!(asked.elapsed() < patience * 7 / 4, "{:?}", asked.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_that_cannot_have_their_turn_are_refused_together() {
     let Some(server) = cluster().await else { return };

@@ -122,7 +122,7 @@ async fn partition<E: Kept + Specimen>(name: &str) {
 #[tokio::test]
 async fn in_a_silence_nobody_waits_twice() {
     let Some(server) = cluster().await else { return };
-    let url = database(&server, "outage_silence").await;
+    database(&server, "outage_silence").await;
     let address = server.cluster.lock().await.address();
     let cable = Cable::to(address).await.expect("a cable");
     let through = server.cluster.lock().await.url_through(&cable, "outage_silence");
